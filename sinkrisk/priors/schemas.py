@@ -1,0 +1,253 @@
+"""Schemas of the prior tables: what each column may hold, checked cell by cell.
+
+A schema turns the text cells of a CSV file into a typed DataFrame. Every problem of a file is
+collected with its file, row and key, and raised at once; nothing is loaded in part.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sinkrisk import files, units
+from sinkrisk.errors import Problems
+from sinkrisk.priors.references import ASSUMPTION, split_keys
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["text", "identifier", "number", "integer", "boolean", "unit", "source", "names"]
+Vocabularies = Mapping[str, Sequence[str]]
+Row = dict[str, Any]
+AddProblem = Callable[..., None]
+RowCheck = Callable[[Row, AddProblem], None]
+TableCheck = Callable[[Sequence[tuple[int, Row]], Problems], None]
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        ``text``, ``identifier`` (lower case, digits, underscores), ``number``, ``integer``,
+        ``boolean``, ``unit`` (of `units.UNITS`), ``source`` (keys joined by ``;``) or ``names``
+        (identifiers joined by ``;``).
+    required : bool
+        Whether an empty cell is a problem. Empty numbers load as NaN, other cells as ``""``.
+    allowed : sequence of str, optional
+        The words a cell may hold.
+    vocabulary : str, optional
+        Name of the vocabulary handed to `parse` that lists the words a cell may hold.
+    minimum, maximum : float, optional
+        Bounds of a number; `above` makes the lower one strict.
+    extra : sequence of str
+        Words allowed beside those of `units.UNITS` or of the vocabulary.
+    """
+
+    name: str
+    kind: Kind = "text"
+    required: bool = True
+    allowed: tuple[str, ...] | None = None
+    vocabulary: str | None = None
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    above: bool = False
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table: its columns, the columns that identify a row, and the checks across cells.
+
+    Parameters
+    ----------
+    name : str
+        What the file is, for messages.
+    columns : tuple of Column
+        All must be there; no other may be.
+    unique : tuple of str
+        Columns whose values together occur once; empty for no such rule.
+    row_checks, table_checks : tuple of callable
+        Run on typed rows; each reports through the collector it is handed. A row check also sees
+        rows with cells that failed (NaN, 0 or the text as found in their place) and names as `key`
+        the column at fault, so that a failed cell is not reported twice. Table checks run only on
+        files whose rows are all sound.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    unique: tuple[str, ...] = ()
+    row_checks: tuple[RowCheck, ...] = ()
+    table_checks: tuple[TableCheck, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def parse(path: Path, schema: Schema, vocabularies: Vocabularies) -> pd.DataFrame:
+    """Read and check a CSV file.
+
+    Parameters
+    ----------
+    path : Path
+    schema : Schema
+    vocabularies : mapping of str to sequence of str
+        Words that columns with a `vocabulary` may hold; ``source`` columns use ``"sources"``.
+
+    Returns
+    -------
+    DataFrame
+        Numbers as float64 (NaN where empty), integers as int64, booleans as bool, the rest as str;
+        ``attrs["path"]`` names the file.
+
+    Raises
+    ------
+    InputError
+        Every problem of the file at once: file, row, key, what was found, what is allowed.
+    """
+    import pandas as pd
+
+    located = files.read_csv(path, required=schema.names, optional=(), purpose=schema.name)
+    found = Problems(file=str(path))
+    rows: list[tuple[int, Row]] = []
+    for item in located:
+        row: Row = {}
+        failed: set[str] = set()
+        for column in schema.columns:
+            before = len(found.found)
+            row[column.name] = _cell(item.cells[column.name], column, vocabularies, found, item.row)
+            if len(found.found) > before:
+                failed.add(column.name)
+        _check_row(schema, row, found, item.row, failed)
+        rows.append((item.row, row))
+    if not located:
+        found.add(f"{schema.name}: no rows", hint="the file holds a header only")
+    if schema.unique:
+        _check_unique(schema, rows, found)
+    if not found:
+        for check in schema.table_checks:
+            check(rows, found)
+    found.raise_if_any()
+    table = pd.DataFrame({c.name: _series(c, [row[c.name] for _, row in rows]) for c in schema.columns})
+    table.attrs["path"] = str(path)
+    return table
+
+
+def _series(column: Column, values: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    dtype = {"number": "float64", "integer": "int64", "boolean": "bool"}.get(column.kind, "str")
+    return pd.Series(values, dtype=dtype)
+
+
+def _cell(text: str, column: Column, vocabularies: Vocabularies, found: Problems, at: int) -> Any:
+    if text == "":
+        if column.required:
+            found.add("empty cell", key=column.name, row=at)
+        return math.nan if column.kind == "number" else ""
+    if column.kind in ("number", "integer"):
+        return _number(text, column, found, at)
+    if column.kind == "boolean":
+        if text not in ("true", "false"):
+            found.add("not a truth value", got=text, allowed=["true", "false"], key=column.name, row=at)
+        return text == "true"
+    if column.kind == "unit":
+        allowed = (*units.UNITS, *column.extra)
+        if text not in allowed:
+            found.add("unknown unit", got=text, allowed=allowed, key=column.name, row=at)
+        return text
+    words = [text] if column.kind in ("text", "identifier") else list(split_keys(text))
+    allowed_words = column.allowed
+    if column.kind == "source":
+        allowed_words = tuple(vocabularies["sources"])
+    elif column.vocabulary is not None:
+        allowed_words = (*vocabularies[column.vocabulary], *column.extra)
+    for word in words:
+        if allowed_words is not None and word not in allowed_words:
+            if column.kind == "source":
+                _unknown_source(word, allowed_words, column, found, at)
+            else:
+                what = f"unknown {column.name.replace('_', ' ')}"
+                found.add(what, got=word, allowed=allowed_words, key=column.name, row=at)
+        elif column.kind in ("identifier", "names") and not _IDENTIFIER.fullmatch(word):
+            what = "not an identifier"
+            rule = "lower-case letters, digits and underscores, a letter first"
+            found.add(what, got=word, allowed=rule, key=column.name, row=at)
+    return text
+
+
+def _unknown_source(word: str, keys: Sequence[str], column: Column, found: Problems, at: int) -> None:
+    from sinkrisk.errors import did_you_mean
+
+    near = did_you_mean(word, keys)
+    found.add(
+        "unknown source key",
+        got=word,
+        allowed=f"a key of references.bib, or '{ASSUMPTION}' with the reason in note",
+        key=column.name,
+        row=at,
+        hint=f"did you mean '{near}'?" if near is not None else None,
+    )
+
+
+def _number(text: str, column: Column, found: Problems, at: int) -> float | int:
+    try:
+        value = float(text)
+    except ValueError:
+        found.add("not a number", got=text, key=column.name, row=at)
+        return 0 if column.kind == "integer" else math.nan
+    if not math.isfinite(value):
+        found.add("not a finite number", got=text, key=column.name, row=at)
+    elif column.kind == "integer" and value != int(value):
+        found.add("not a whole number", got=text, key=column.name, row=at)
+    elif value < column.minimum or value > column.maximum or (column.above and value == column.minimum):
+        found.add(f"{column.name} out of range", got=value, allowed=_range(column), key=column.name, row=at)
+    if column.kind == "integer":
+        return int(value) if math.isfinite(value) else 0
+    return value
+
+
+def _range(column: Column) -> str:
+    lower = (
+        "" if math.isinf(column.minimum) else f"{'above' if column.above else 'at least'} {column.minimum:g}"
+    )
+    upper = "" if math.isinf(column.maximum) else f"at most {column.maximum:g}"
+    return " and ".join(part for part in (lower, upper) if part)
+
+
+def _check_row(schema: Schema, row: Row, found: Problems, at: int, failed: set[str]) -> None:
+    def add(what: str, **place: Any) -> None:
+        # A cell already reported is not reported again for what its placeholder leads to.
+        if place.get("key") not in failed:
+            found.add(what, row=at, **place)
+
+    if row.get("source") and ASSUMPTION in split_keys(row["source"]):
+        if row["source"] != ASSUMPTION:
+            add("an assumption cites no other source", got=row["source"], key="source")
+        if not row.get("note"):
+            add("an assumption needs its reason", got="", key="note", allowed="the reason, in words")
+    for check in schema.row_checks:
+        check(row, add)
+
+
+def _check_unique(schema: Schema, rows: Sequence[tuple[int, Row]], found: Problems) -> None:
+    first: dict[tuple[Any, ...], int] = {}
+    for at, row in rows:
+        identity = tuple(row[name] for name in schema.unique)
+        if identity in first:
+            shown = ", ".join(str(part) for part in identity)
+            hint = f"the first is row {first[identity]}"
+            found.add("row given twice", got=shown, key=",".join(schema.unique), row=at, hint=hint)
+        else:
+            first[identity] = at

@@ -1,0 +1,236 @@
+"""Loading the prior tables: validated DataFrames from the library or from a user's file."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sinkrisk import files, units
+from sinkrisk.errors import InputError, Problem
+from sinkrisk.priors import layouts, references, schemas
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OBSERVATION_TABLES: tuple[str, ...] = ("global", "china", "ocean", "ecosystems", "reservoirs")
+"""Names `load_observations` knows."""
+
+_TABLES: dict[str, schemas.Schema] = {
+    "pathways": layouts.PATHWAYS,
+    "pathway_groups": layouts.PATHWAY_GROUPS,
+    "regions": layouts.REGIONS,
+    "periods": layouts.PERIODS,
+    "criteria": layouts.CRITERIA,
+    "suitability": layouts.SUITABILITY,
+    "portfolios": layouts.PORTFOLIOS,
+    "portfolio_names": layouts.PORTFOLIO_NAMES,
+    "quantities": layouts.QUANTITIES,
+    "components": layouts.COMPONENTS,
+    "ocean_mechanisms": layouts.OCEAN_MECHANISMS,
+}
+
+# Which file lists the words a column may hold: vocabulary -> (table, column).
+_WORDS = {
+    "pathways": ("pathways", "pathway"),
+    "regions": ("regions", "region"),
+    "periods": ("periods", "period"),
+    "quantities": ("quantities", "quantity"),
+    "components": ("components", "component"),
+}
+
+
+def list_tables() -> tuple[str, ...]:
+    """Return the names `load_table` knows.
+
+    Examples
+    --------
+    >>> "pathways" in list_tables()
+    True
+    """
+    return tuple(_TABLES)
+
+
+def load_table(name: str, path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """Load one table of the library, or a file of the same layout.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_tables`.
+    path : path, optional
+        A file of the user's own in that layout; default ``priors/<name>.csv``.
+
+    Returns
+    -------
+    DataFrame
+        Numbers as float64 with NaN where the cell is empty, text as str; ``attrs["path"]``.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or every problem of the file at once.
+
+    Examples
+    --------
+    >>> load_table("periods")[["period", "start", "end_exclusive"]]
+          period  start  end_exclusive
+    0  near_term   2025           2035
+    1   mid_term   2035           2050
+    2  long_term   2050           2101
+    """
+    if name not in _TABLES:
+        raise InputError(Problem("unknown table", got=name, allowed=tuple(_TABLES)))
+    where = Path(path) if path is not None else files.data_path("priors", f"{name}.csv")
+    return schemas.parse(where, _TABLES[name], _vocabularies(_TABLES[name], where))
+
+
+def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Load one table of observations.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        ``"global"`` (the review's Table 2), ``"china"`` (Table 3), ``"ocean"``, ``"ecosystems"`` and
+        ``"reservoirs"`` (Table 4 and section 3), or the path of a CSV file in the same layout.
+
+    Returns
+    -------
+    DataFrame
+        ``component, geography, method, estimate, start, end, value, sd, low, high, interval, unit,
+        definition, kind, source, locator, note``. Years int64, inclusive; numbers float64 in the
+        row's `unit`, NaN where not stated; emissions positive into the air, sinks positive out of
+        it. ``attrs["path"]`` names the file.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or every problem of the file at once.
+
+    Examples
+    --------
+    >>> table = load_observations("global")
+    >>> table.loc[(table.component == "ocean") & (table.start == 2014), ["value", "sd"]].to_numpy()
+    array([[2.9, 0.4]])
+    """
+    text = os.fspath(name_or_path)
+    if text in OBSERVATION_TABLES:
+        where = files.data_path("priors", "observations", f"{text}.csv")
+    elif Path(text).suffix == "" and not Path(text).exists():
+        hint = "or give the path of a CSV file"
+        raise InputError(Problem("unknown observations", got=text, allowed=OBSERVATION_TABLES, hint=hint))
+    elif Path(text).suffix.lower() != ".csv":
+        raise InputError(Problem("observations are read from CSV files", got=text, allowed="a .csv file"))
+    else:
+        where = Path(text)
+    return schemas.parse(where, layouts.OBSERVATIONS, _vocabularies(layouts.OBSERVATIONS, where))
+
+
+def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """Load the claims of the literature on the pathways, one row per statement.
+
+    Parameters
+    ----------
+    path : path, optional
+        A file of the user's own in the same layout; default ``priors/claims.csv``.
+
+    Returns
+    -------
+    DataFrame
+        ``id, pathway, quantity, geography, start, end, low, high, central, sd, unit, interval,
+        basis, source, locator, note``. Numbers float64 in the row's `unit`, NaN where not stated;
+        `interval` is the mass low to high is taken to hold. ``attrs["path"]`` names the file.
+
+    Raises
+    ------
+    InputError
+        Every problem of the file at once; besides the cells, a unit that does not turn into that
+        of the quantity, and a bound outside the quantity's support.
+
+    Examples
+    --------
+    >>> claims = load_claims()
+    >>> claims.loc[claims.id == "daccs_cost_2", ["low", "high", "basis"]].to_numpy().tolist()
+    [[200.0, 600.0, 'captured']]
+    """
+    where = Path(path) if path is not None else files.data_path("priors", "claims.csv")
+    rules = {str(rule["quantity"]): rule for rule in load_table("quantities").to_dict("records")}
+
+    def fits_quantity(row: schemas.Row, add: schemas.AddProblem) -> None:
+        if row["quantity"] not in rules:
+            return
+        rule = rules[row["quantity"]]
+        try:
+            scale = units.factor(row["unit"], rule["unit"])
+        except InputError:
+            allowed = f"a unit that turns into {rule['unit']}"
+            add(
+                f"unit of another dimension than {row['quantity']}",
+                got=row["unit"],
+                allowed=allowed,
+                key="unit",
+            )
+            return
+        for key in ("low", "high", "central"):
+            value = row[key] * scale
+            if value < rule["lower"] or value > rule["upper"]:
+                allowed = _support(rule["lower"], rule["upper"], rule["unit"])
+                add(f"outside what {row['quantity']} can be", got=value, allowed=allowed, key=key)
+
+    schema = dataclasses.replace(layouts.CLAIMS, row_checks=(*layouts.CLAIMS.row_checks, fits_quantity))
+    return schemas.parse(where, schema, _vocabularies(schema, where))
+
+
+def load_everything() -> dict[str, pd.DataFrame]:
+    """Return every table of the library that is there: name -> DataFrame.
+
+    Names are those of `load_table`, ``claims``, and ``observations/<name>``.
+    """
+    tables: dict[str, pd.DataFrame] = {}
+    for name in OBSERVATION_TABLES:
+        tables[f"observations/{name}"] = load_observations(name)
+    tables["claims"] = load_claims()
+    for name in _TABLES:
+        try:
+            files.data_path("priors", f"{name}.csv")
+        except InputError:
+            continue
+        tables[name] = load_table(name)
+    return tables
+
+
+def _support(lower: float, upper: float, unit: str) -> str:
+    if math.isnan(upper):
+        return f"at least {lower:g} {unit}"
+    return f"{lower:g} to {upper:g} {unit}"
+
+
+def _vocabularies(schema: schemas.Schema, where: Path) -> dict[str, tuple[str, ...]]:
+    """Return the words that columns of `schema` may hold, read from the library's own tables."""
+    words: dict[str, tuple[str, ...]] = {}
+    for column in schema.columns:
+        if column.kind == "source":
+            words["sources"] = references.known_keys(beside=where)
+        if column.vocabulary is None:
+            continue
+        if column.vocabulary == "pathways and groups":
+            words[column.vocabulary] = (*_words("pathways", "pathway"), *_words("pathway_groups", "group"))
+        elif column.vocabulary == "creditable pathways":
+            pathways = load_table("pathways")
+            words[column.vocabulary] = tuple(pathways.loc[pathways["creditable"], "pathway"])
+        else:
+            words[column.vocabulary] = _words(*_WORDS[column.vocabulary])
+    return words
+
+
+def _words(table: str, column: str) -> tuple[str, ...]:
+    path = files.data_path("priors", f"{table}.csv")
+    return _words_of(path, path.stat().st_mtime_ns, table, column)
+
+
+@functools.cache
+def _words_of(path: Path, modified: int, table: str, column: str) -> tuple[str, ...]:
+    return tuple(load_table(table, path)[column])
