@@ -1,0 +1,105 @@
+"""One row of an observation table: its window, its unit, its value and its standard deviation.
+
+Each function records what is wrong with its part of the row and then returns None, so that a row
+with three faults yields three messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from sinkrisk import units
+from sinkrisk.budget.identity import UNIT
+from sinkrisk.budget.windows import window_label
+from sinkrisk.errors import InputError, Problems
+
+
+def window_of(record: dict[str, Any], found: Problems) -> str | None:
+    """Return the label of the row's window."""
+    line = int(record["row"])
+    years: list[int] = []
+    for name in ("start", "end"):
+        year = record[name]
+        if not np.isfinite(year) or year != int(year):
+            found.add("not a year", got=year, allowed="a whole year", row=line, key=name)
+        else:
+            years.append(int(year))
+    if len(years) < 2:
+        return None
+    if years[1] < years[0]:
+        found.add("window ends before it starts", got=years[1], allowed=f">= {years[0]}", row=line, key="end")
+        return None
+    return window_label(*years)
+
+
+def factor_of(record: dict[str, Any], found: Problems) -> float | None:
+    """Return the number that turns the row's unit into GtC/yr."""
+    try:
+        return units.factor(record["unit"], UNIT)
+    except InputError as error:
+        what = error.problems[0]
+        found.add(
+            what.what,
+            got=record["unit"],
+            allowed=[u for u in units.UNITS if u.endswith(("C/yr", "CO2/yr"))],
+            row=int(record["row"]),
+            key="unit",
+        )
+        return None
+
+
+def value_and_sd_of(
+    record: dict[str, Any], window: str | None, found: Problems
+) -> tuple[float | None, float | None]:
+    """Return value and sd in the row's own unit, None where a problem was recorded."""
+    line, named = int(record["row"]), f"{record['component']} {window or ''}".strip()
+    value, sd, low, high, mass = (float(record[n]) for n in ("value", "sd", "low", "high", "interval"))
+    bounds = np.isfinite(low) and np.isfinite(high)
+    if bounds and high <= low:
+        found.add(f"{named}: high is not above low", got=high, allowed=f"> {low}", row=line, key="high")
+        return None, None
+    if np.isnan(value) and bounds:
+        value = (low + high) / 2
+    if not np.isfinite(value):
+        found.add(
+            f"{named}: no finite value", got=value, allowed="a number, or low and high", row=line, key="value"
+        )
+        return None, None
+    if bounds and not low <= value <= high:
+        found.add(
+            f"{named}: value outside low..high", got=value, allowed=f"{low} .. {high}", row=line, key="value"
+        )
+    if not np.isnan(sd):
+        if sd <= 0 or not np.isfinite(sd):
+            found.add(
+                f"{named}: the standard deviation must be positive and finite",
+                got=sd,
+                allowed="0 < sd < inf",
+                row=line,
+                key="sd",
+            )
+            return value, None
+        return value, sd
+    if bounds and 0.0 < mass < 1.0:
+        # A central normal interval of that mass: half its width is z(mass) standard deviations.
+        return value, (high - low) / (2.0 * float(ndtri((1.0 + mass) / 2.0)))
+    if bounds:
+        found.add(
+            f"{named}: low and high need the mass they hold",
+            got=mass,
+            allowed="0 < interval < 1",
+            row=line,
+            key="interval",
+        )
+    else:
+        found.add(
+            f"{named}: no standard deviation",
+            allowed="sd, or low, high and interval",
+            row=line,
+            key="sd",
+            hint="declare one as an assumption and give its reason in 'note'",
+        )
+    return value, None

@@ -1,0 +1,348 @@
+"""The observation table read for a budget: every row checked, every problem reported at once.
+
+What comes out holds only rows that enter the likelihood, in GtC/yr with a standard deviation each;
+rows that stay out are listed with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from sinkrisk.budget.cells import factor_of, value_and_sd_of, window_of
+from sinkrisk.budget.identity import DERIVED, REQUIRED, SIGNS, UNIT
+from sinkrisk.budget.shares import constant_shares, describe_shares
+from sinkrisk.budget.windows import overlapping, parse_window, window_label
+from sinkrisk.errors import InputError, Problem, Problems
+
+KINDS: tuple[str, ...] = ("observed", "projection")
+"""Kinds of rows; a blank kind is read as observed."""
+
+ATTRIBUTION: tuple[str, ...] = ("exclude", "include")
+"""What may be done with rows of ``method=attribution``."""
+
+_NEEDED = ("component", "start", "end", "value", "unit")
+_NUMBERS = ("start", "end", "value", "sd", "low", "high", "interval")
+_TEXTS = ("component", "geography", "method", "estimate", "unit", "definition", "kind", "source", "locator")
+
+
+@dataclass(frozen=True)
+class BudgetTable:
+    """Checked rows, ready for a budget model.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per estimate that enters: row (line of the file, or place in the frame counted from
+        1), component, window, start, end, value and sd (GtC/yr), method, estimate, kind, definition,
+        source, locator.
+    windows, components : tuple of str
+        In the order of the output; components in the order of the identity.
+    determined : dict of str to str
+        Window -> component that no row estimates there, so that closure determines it.
+    printed : dict of str to float
+        Window -> imbalance printed in the table, GtC/yr.
+    excluded : tuple of dict
+        row, component, window, reason of every row that stays out.
+    shares : DataFrame
+        What `constant_shares` found.
+    notes : tuple of str
+        What a reader of the result must know.
+    geography, file : str
+    """
+
+    rows: pd.DataFrame
+    windows: tuple[str, ...]
+    components: tuple[str, ...]
+    determined: dict[str, str]
+    printed: dict[str, float]
+    excluded: tuple[dict[str, Any], ...]
+    shares: pd.DataFrame
+    notes: tuple[str, ...]
+    geography: str
+    file: str
+
+
+def read_table(
+    observations: object, *, attribution: str = "exclude", windows: Sequence[object] | None = None
+) -> BudgetTable:
+    """Check an observation table for use in a budget.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        Rows of the observation schema.
+    attribution : {"exclude", "include"}
+        Whether rows of ``method=attribution`` enter.
+    windows : sequence, optional
+        Windows to keep, as labels, years or pairs of years.
+
+    Raises
+    ------
+    InputError
+        Everything wrong with the table, each problem with its row.
+    """
+    frame = _structure(observations)
+    file = str(frame.attrs.get("path") or "")
+    found = Problems(file=file or None)
+    if attribution not in ATTRIBUTION:
+        found.add(
+            "unknown treatment of attribution rows", got=attribution, allowed=ATTRIBUTION, key="attribution"
+        )
+    wanted = _selection(windows, found)
+    frame = _numbers(frame, found)
+    _components(frame, found)
+    geographies = sorted(set(frame["geography"]))
+    if len(geographies) > 1:
+        found.add(
+            "rows of several geographies in one budget",
+            got=", ".join(name or "(blank)" for name in geographies),
+            allowed="one geography",
+            key="geography",
+            hint="keep one, for example observations[observations.geography == 'global']",
+        )
+    entering, excluded, printed = _rows(frame, attribution, wanted, found)
+    _repeats(entering, excluded, found)
+    rows = pd.DataFrame([row for row in entering if not row["repeats"]])
+    # A table that is wrong in its cells would only yield misleading complaints about its shares.
+    shares = constant_shares(frame) if not found else constant_shares(frame.iloc[:0])
+    entered = set(rows["window"]) if len(rows) else set()
+    offered = {row["window"] for row in [*entering, *excluded] if row["window"] and row["component"] in SIGNS}
+    for window in wanted or ():
+        if window not in entered:
+            allowed = sorted(offered - {window}, key=parse_window)
+            found.add("no row enters in the selected window", got=window, allowed=allowed, key="windows")
+    labels, determined = _identify(rows, shares, frame, found)
+    found.raise_if_any()
+    rows = rows.drop(columns="repeats").reset_index(drop=True)
+    components = tuple(name for name in SIGNS if name in REQUIRED or (rows["component"] == name).any())
+    return BudgetTable(
+        rows=rows,
+        windows=labels,
+        components=components,
+        determined=determined,
+        printed={window: float(np.mean(values)) for window, values in printed.items() if window in labels},
+        excluded=tuple(excluded),
+        shares=shares,
+        notes=_notes(rows, labels, determined, shares),
+        geography=geographies[0],
+        file=file,
+    )
+
+
+def _structure(observations: object) -> pd.DataFrame:
+    """Return a copy with every column of the schema, or raise what no row could mend."""
+    if not isinstance(observations, pd.DataFrame):
+        raise InputError(
+            Problem(
+                "observations must be a table",
+                got=type(observations).__name__,
+                allowed="a pandas DataFrame of the observation schema",
+                hint="load one with sinkrisk.load_observations('global')",
+            )
+        )
+    file = observations.attrs.get("path")
+    found = Problems(file=str(file) if file else None)
+    for name in _NEEDED:
+        if name not in observations.columns:
+            found.add("missing column", got=", ".join(map(str, observations.columns)), key=name)
+    if "sd" not in observations.columns and not {"low", "high", "interval"} <= set(observations.columns):
+        found.add("missing column", key="sd", hint="give sd, or low, high and interval")
+    if len(observations) == 0:
+        found.add("the table has no rows")
+    found.raise_if_any()
+    frame = observations.copy()
+    # Errors name a line of the file: the header is line 1 and the reader numbers rows from 0.
+    whole = file and pd.api.types.is_integer_dtype(frame.index.dtype)
+    frame["row"] = frame.index.to_numpy() + 2 if whole else np.arange(1, len(frame) + 1)
+    for name in _TEXTS:
+        frame[name] = frame[name].fillna("").astype(str).str.strip() if name in frame else ""
+    for name in _NUMBERS:
+        if name not in frame:
+            frame[name] = np.nan
+    return frame.reset_index(drop=True)
+
+
+def _selection(windows: Sequence[object] | None, found: Problems) -> tuple[str, ...] | None:
+    if windows is None:
+        return None
+    if isinstance(windows, str) or not isinstance(windows, Sequence) or len(windows) == 0:
+        found.add(
+            "windows must be a list", got=windows, allowed="['1960-1969', [2014, 2023], 2024]", key="windows"
+        )
+        return None
+    labels = []
+    for window in windows:
+        try:
+            labels.append(window_label(*parse_window(window)))
+        except InputError as error:
+            found.extend(error.problems)
+    return tuple(labels)
+
+
+def _numbers(frame: pd.DataFrame, found: Problems) -> pd.DataFrame:
+    for name in _NUMBERS:
+        column = frame[name]
+        numeric = pd.to_numeric(column, errors="coerce").astype(float)
+        blank = column.isna() | (column.astype(str).str.strip() == "")
+        for place in np.flatnonzero((numeric.isna() & ~blank).to_numpy()):
+            found.add("not a number", got=column.iloc[place], row=int(frame["row"].iloc[place]), key=name)
+        frame[name] = numeric
+    return frame
+
+
+def _components(frame: pd.DataFrame, found: Problems) -> None:
+    allowed = [*SIGNS, *DERIVED]
+    for name, rows in frame.groupby("component", sort=False)["row"]:
+        if name not in allowed:
+            more = f"{len(rows)} rows have it" if len(rows) > 1 else None
+            found.add(
+                "unknown component",
+                got=str(name),
+                allowed=allowed,
+                row=int(rows.iloc[0]),
+                key="component",
+                hint=more,
+            )
+
+
+def _rows(
+    frame: pd.DataFrame, attribution: str, wanted: tuple[str, ...] | None, found: Problems
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, list[float]]]:
+    """Split the frame into rows that enter, rows that stay out, and printed imbalances."""
+    entering: list[dict[str, Any]] = []
+    excluded: list[dict[str, Any]] = []
+    printed: dict[str, list[float]] = {}
+    for record in cast("list[dict[str, Any]]", frame.to_dict("records")):
+        line = int(record["row"])
+        window = window_of(record, found)
+        factor = factor_of(record, found)
+        if record["kind"] not in ("", *KINDS):
+            found.add("unknown kind", got=record["kind"], allowed=KINDS, row=line, key="kind")
+        reason = None
+        if record["component"] in DERIVED:
+            reason = "derived from the other columns"
+            if record["component"] == "imbalance" and window and factor and np.isfinite(record["value"]):
+                printed.setdefault(window, []).append(record["value"] * factor)
+        elif wanted is not None and window is not None and window not in wanted:
+            reason = "window not selected"
+        elif record["method"] == "attribution" and attribution != "include":
+            reason = "method=attribution: a share of emissions, not a measurement"
+        if reason is not None:
+            excluded.append(
+                {"row": line, "component": record["component"], "window": window or "", "reason": reason}
+            )
+            continue
+        value, sd = value_and_sd_of(record, window, found)
+        if (
+            window is None
+            or factor is None
+            or value is None
+            or sd is None
+            or record["component"] not in SIGNS
+        ):
+            # Already a problem; the row still counts as present, so that nothing is said to be missing.
+            factor, value, sd = factor or 1.0, value or 0.0, sd or 1.0
+        if window is not None:
+            texts = {n: record[n] for n in ("method", "estimate", "definition", "source", "locator")}
+            entering.append(
+                {
+                    "row": line,
+                    "component": record["component"],
+                    "window": window,
+                    "start": int(record["start"]),
+                    "end": int(record["end"]),
+                    "value": value * factor,
+                    "sd": sd * factor,
+                    **texts,
+                    "kind": record["kind"] or "observed",
+                    "repeats": False,
+                }
+            )
+    return entering, excluded, printed
+
+
+def _repeats(entering: list[dict[str, Any]], excluded: list[dict[str, Any]], found: Problems) -> None:
+    """Mark literal repetitions, and report rows that contradict an earlier one."""
+    seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    names = ("component", "window", "method", "estimate", "definition", "source")
+    for row in entering:
+        first = seen.setdefault(tuple(row[name] for name in names), row)
+        if first is row:
+            continue
+        if (first["value"], first["sd"]) == (row["value"], row["sd"]):
+            row["repeats"] = True
+            reason = f"repeats row {first['row']}; counted once"
+            excluded.append(
+                {"row": row["row"], "component": row["component"], "window": row["window"], "reason": reason}
+            )
+        else:
+            found.add(
+                f"contradicts row {first['row']} on {row['component']} {row['window']}",
+                got=f"{row['value']:g} +- {row['sd']:g} against {first['value']:g} +- {first['sd']:g} {UNIT}",
+                row=row["row"],
+                key="value",
+                hint="drop one, or name independent estimates apart in column 'estimate'",
+            )
+
+
+def _identify(
+    rows: pd.DataFrame, shares: pd.DataFrame, frame: pd.DataFrame, found: Problems
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the window labels and what closure determines; report windows it cannot determine."""
+    if rows.empty:
+        if not found:
+            found.add("no row enters the budget: all are derived, attributions or in windows not selected")
+        return (), {}
+    labels = tuple(dict.fromkeys(rows.sort_values(["start", "end"], kind="stable")["window"]))
+    present = {window: set(group) for window, group in rows.groupby("window")["component"]}
+    missing = {window: [c for c in REQUIRED if c not in present[window]] for window in labels}
+    open_windows = [window for window in labels if len(missing[window]) > 1]
+    if open_windows and not any(problem.key == "component" for problem in found.found):
+        usable = [window for window in labels if window not in open_windows]
+        attributed = set(frame.loc[frame["method"] == "attribution", "component"]) - set(rows["component"])
+        hints = ["closure can supply one component per window: add estimates"]
+        if usable:
+            hints.append(f"or select windows={usable}")
+        if attributed:
+            sentence = describe_shares(shares) or "they are shares of emissions"
+            hints.append(f"or take the attributed columns with attribution='include' ({sentence})")
+        by_missing: dict[str, list[str]] = {}
+        for window in open_windows:
+            by_missing.setdefault(", ".join(missing[window]), []).append(window)
+        for names, at in by_missing.items():
+            found.add(
+                f"no estimate of {names} in {', '.join(at)}: closure cannot tell them apart",
+                hint=", ".join(hints),
+            )
+    return labels, {window: names[0] for window, names in missing.items() if len(names) == 1}
+
+
+def _notes(
+    rows: pd.DataFrame, labels: tuple[str, ...], determined: dict[str, str], shares: pd.DataFrame
+) -> tuple[str, ...]:
+    notes = []
+    if pairs := overlapping(labels):
+        named = ", ".join(f"{one} with {other}" for one, other in pairs)
+        notes.append(f"windows that share years are treated as independent: {named}")
+    projected = rows[rows["kind"] == "projection"]
+    if len(projected):
+        named = ", ".join(dict.fromkeys(projected["window"]))
+        notes.append(f"projections enter with their stated sd: {len(projected)} rows in {named}")
+    if determined:
+        named = ", ".join(f"{component} in {window}" for window, component in determined.items())
+        notes.append(f"determined by closure alone, no estimate: {named}")
+    if (rows["method"] == "attribution").any():
+        notes.append("attribution rows were included: shares of emissions, not measurements")
+    for (component, window), group in rows.groupby(["component", "window"], sort=False):
+        definitions = sorted(set(group["definition"]))
+        if len(definitions) > 1:
+            named = "; ".join(name or "(blank)" for name in definitions)
+            notes.append(f"{component} {window} pools rows of different definitions: {named}")
+    if sentence := describe_shares(shares):
+        notes.append(sentence)
+    return tuple(notes)

@@ -1,0 +1,82 @@
+"""The `budget` section of a run's spec, and the budget models there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sinkrisk.budget.windows import parse_window, window_label
+
+MODELS: dict[str, str] = {
+    "closed": "stated errors independent, windows independent, flat priors; exact",
+}
+"""Name -> one line on each budget model."""
+
+RHAT_MAX = 1.01
+"""Largest accepted R-hat (rank-normalised, split), the usual threshold of the field."""
+
+ESS_MIN = 400.0
+"""Smallest accepted effective sample size, bulk and tail: about 100 per chain of four."""
+
+CLOSURE_MAX = 1e-9
+"""Largest accepted |sources - sinks| in any draw, GtC/yr."""
+
+
+class BudgetSpec(BaseModel):
+    """How the budget of a run is reconciled.
+
+    Parameters
+    ----------
+    observations : str
+        A packaged table ("global", "china") or the path of a CSV in the same schema.
+    model : str
+        One of `MODELS`.
+    draws, tune, chains : int
+        Posterior draws per chain, tuning steps (exact models need none) and chains.
+    attribution : {"exclude", "include"}
+        Whether rows of ``method=attribution`` (shares of emissions, not measurements) enter.
+    level : float
+        Mass of the equal-tailed intervals reported.
+    windows : list of [first year, last year], optional
+        Reconcile these windows only.
+    rhat_max, ess_min, closure_max : float
+        Thresholds of the gate.
+
+    Examples
+    --------
+    >>> BudgetSpec(observations="global", windows=[[2014, 2023]]).window_labels
+    ('2014-2023',)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    observations: str = Field(default="global", min_length=1)
+    model: Literal["closed"] = "closed"
+    draws: int = Field(default=1000, ge=1, le=1_000_000)
+    tune: int = Field(default=1000, ge=0, le=1_000_000)
+    chains: int = Field(default=4, ge=2, le=64)
+    attribution: Literal["exclude", "include"] = "exclude"
+    level: float = Field(default=0.9, gt=0.0, lt=1.0)
+    windows: list[tuple[int, int]] | None = Field(default=None, min_length=1)
+    rhat_max: float = Field(default=RHAT_MAX, gt=1.0)
+    ess_min: float = Field(default=ESS_MIN, gt=0.0)
+    closure_max: float = Field(default=CLOSURE_MAX, gt=0.0)
+
+    @field_validator("windows")
+    @classmethod
+    def _windows_in_order(cls, value: list[tuple[int, int]] | None) -> list[tuple[int, int]] | None:
+        for window in value or []:
+            parse_window(window)
+        return value
+
+    @property
+    def window_labels(self) -> tuple[str, ...] | None:
+        """Labels of the selected windows, or None for all."""
+        return None if self.windows is None else tuple(window_label(*window) for window in self.windows)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `observations` names a file rather than a packaged table."""
+        return Path(self.observations).suffix != ""

@@ -1,0 +1,185 @@
+"""The budget as a table and as a sentence."""
+
+from __future__ import annotations
+
+import json
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from sinkrisk.budget.identity import UNIT
+from sinkrisk.budget.trees import group, has_group
+from sinkrisk.budget.windows import reference_window
+from sinkrisk.errors import InputError, Problem
+from sinkrisk.results import Result
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+INTERVAL_KIND = "equal-tailed"
+"""Kind of every interval the budget reports."""
+
+
+def check_level(level: float) -> float:
+    """Return the mass of an interval, or raise `InputError` when it is not between 0 and 1."""
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0.0 < level < 1.0:
+        raise InputError(
+            Problem("not the mass of an interval", got=level, allowed="0 < level < 1", key="level")
+        )
+    return float(level)
+
+
+def equal_tailed(draws: ArrayLike, level: float) -> tuple[float, float]:
+    """Return the equal-tailed interval of draws (linear interpolation between order statistics).
+
+    Examples
+    --------
+    >>> equal_tailed(range(101), 0.5)
+    (25.0, 75.0)
+    """
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(np.asarray(draws, dtype=float), [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def normal_interval(mean: float, sd: float, level: float) -> tuple[float, float]:
+    """Return the equal-tailed interval of a normal distribution.
+
+    Examples
+    --------
+    >>> low, high = normal_interval(0.0, 1.0, 0.9)
+    >>> round(high, 4)
+    1.6449
+    """
+    half = NormalDist().inv_cdf((1.0 + level) / 2.0) * sd
+    return mean - half, mean + half
+
+
+def exact_moments(tree: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return mean and sd (component, window) of a model with a closed form, else None."""
+    if not has_group(tree, "exact"):
+        return None
+    exact = group(tree, "exact")
+    covariance = exact["covariance"]
+    variance = xr.concat(
+        [
+            covariance.sel(component=name, component_other=name, drop=True)
+            for name in exact["component"].values
+        ],
+        dim=exact["component"],
+    )
+    return exact["mean"], np.sqrt(variance)
+
+
+def summarise_budget(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
+    """Tabulate stated and reconciled fluxes.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `reconcile` returned.
+    level : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per window and component of its identity: window, component, stated and stated_sd
+        (inverse-variance pool of the estimates, NaN where closure alone determines the component),
+        mean, sd, low, high, basis ("closed form" where the model has one, so that no Monte Carlo
+        noise is printed, else "draws"), interval_kind, interval_mass, unit (GtC/yr).
+
+    Raises
+    ------
+    InputError
+        When `level` is not between 0 and 1.
+    """
+    check_level(level)
+    flux = group(tree, "posterior")["window_flux"]
+    given = group(tree, "constant_data")
+    exact = exact_moments(tree)
+    rows: list[dict[str, object]] = []
+    for window in flux["window"].values:
+        for component in flux["component"].values:
+            at = {"component": component, "window": window}
+            if not bool(given["in_identity"].sel(at)):
+                continue
+            if exact is not None:
+                mean, sd = (float(moment.sel(at)) for moment in exact)
+                low, high = normal_interval(mean, sd, level)
+            else:
+                draws = flux.sel(at).values
+                mean, sd = float(draws.mean()), float(draws.std(ddof=1)) if draws.size > 1 else np.nan
+                low, high = equal_tailed(draws, level)
+            rows.append(
+                {
+                    "window": str(window),
+                    "component": str(component),
+                    "stated": float(given["stated"].sel(at)),
+                    "stated_sd": float(given["stated_sd"].sel(at)),
+                    "mean": mean,
+                    "sd": sd,
+                    "low": low,
+                    "high": high,
+                    "basis": "draws" if exact is None else "closed form",
+                    "interval_kind": INTERVAL_KIND,
+                    "interval_mass": level,
+                    "unit": UNIT,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
+    """Return the budget as a result: its table, a sentence to quote, and where it came from.
+
+    The sentence speaks of the latest window of at least ten years.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `reconcile` returned.
+    level : float
+        Mass of the equal-tailed intervals.
+    """
+    # The attribution builds on this module's intervals, so it is imported here and not above.
+    from sinkrisk.budget.attribution import attribute_imbalance
+
+    table = summarise_budget(tree, level=level)
+    window = reference_window(table["window"].unique())
+    here = table[table["window"] == window].set_index("component")
+    figures = here[["mean", "low", "high"]].astype(float)
+    said = [
+        "the {} sink at {:.2f} ({:.2f} to {:.2f})".format(name, *figures.loc[name])
+        for name in ("ocean", "land")
+    ]
+    sentence = (
+        f"In {window} the {tree.attrs['model']} budget puts {' and '.join(said)} {UNIT} "
+        f"({100 * level:g} % {INTERVAL_KIND} intervals)"
+    )
+    attributed = attribute_imbalance(tree, level=level)
+    shares = attributed[attributed["window"] == window].sort_values("variance_share", ascending=False)
+    if shares.empty:
+        sentence += "; closure determines one component there, so no imbalance is reported."
+    else:
+        first = shares.iloc[0]
+        sentence += (
+            f"; the stated means leave {first['reported_imbalance']:+.2f} +- {first['imbalance_sd']:.2f} "
+            f"{UNIT} unexplained, and {first['component']}, with {100 * first['variance_share']:.0f} % of "
+            f"the stated variance, gives way the most ({first['adjustment_mean']:+.2f} {UNIT})."
+        )
+    provenance = {name: tree.attrs[name] for name in PROVENANCE if name in tree.attrs}
+    for name in ("notes", "excluded", "constant_shares"):
+        if name in tree.attrs:
+            provenance[name] = json.loads(tree.attrs[name])
+    return Result(name="budget", table=table, sentence=sentence, provenance=provenance)
+
+
+PROVENANCE: tuple[str, ...] = (
+    "model", "model_description", "geography", "observations", "sources", "seed", "draws", "chains",
+    "attribution", "prior", "sampling", "units",
+)  # fmt: skip
+"""Attributes of a budget tree that say where it came from."""

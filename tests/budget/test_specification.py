@@ -1,0 +1,60 @@
+"""The `budget` section of a spec, and the room's public names."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+
+import pydantic
+import pytest
+
+from sinkrisk import budget
+
+
+def test_defaults_reconcile_the_packaged_table(packaged):
+    spec = budget.BudgetSpec()
+    tree = budget.reconcile(
+        packaged(spec.observations),
+        spec.model,
+        draws=spec.draws,
+        tune=spec.tune,
+        chains=spec.chains,
+        attribution=spec.attribution,
+        windows=spec.windows,
+        rng=1,
+    )
+    checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
+    assert budget.gate(checks) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"modle": "closed"}, "extra"),
+        ({"model": "open"}, "closed"),
+        ({"windows": [[2023, 2014]]}, "ends before it starts"),
+        ({"windows": []}, "at least 1"),
+        ({"level": 90}, "less than 1"),
+        ({"chains": 1}, "greater than or equal to 2"),
+        ({"draws": 0}, "greater than or equal to 1"),
+        ({"attribution": "yes"}, "exclude"),
+    ],
+)
+def test_bad_values_are_refused(values, said):
+    with pytest.raises(pydantic.ValidationError, match=said):
+        budget.BudgetSpec.model_validate(values)
+
+
+def test_lazy_names_are_not_submodules_and_load_twice():
+    submodules = {module.name for module in pkgutil.iter_modules(budget.__path__)}
+    assert not submodules & set(budget.__all__)
+    for name in budget.__all__:
+        assert getattr(budget, name) is getattr(budget, name)
+
+
+def test_importing_the_room_is_light():
+    heavy = "('pandas', 'xarray', 'pymc', 'pgmpy', 'scipy', 'pydantic')"
+    code = f"import sys, sinkrisk.budget; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
