@@ -1,0 +1,307 @@
+"""The expanded network: nodes, parents and tables as arrays, with a pgmpy model behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.network.elimination import elimination_order
+from sinkrisk.network.tables import TableRule
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of an expanded network.
+
+    Parameters
+    ----------
+    name : str
+        ``base[__class][__region][__period]``.
+    base : str
+        Its name in the file.
+    kind : str
+        global | regional | class.
+    region, period, cls : str or None
+    group : str
+        policy | market | acceptance | deployment | climate.
+    states, parents : tuple of str
+        Parents in the order of the table's axes.
+    favourable : str
+        Whether the ``first`` or the ``last`` state is the favourable end.
+    rule : str
+        Key of its table in `Network.rules`.
+    rationale, source, locator : str
+    equivalent_sample_size : float
+    """
+
+    name: str
+    base: str
+    kind: str
+    region: str | None
+    period: str | None
+    cls: str | None
+    group: str
+    states: tuple[str, ...]
+    parents: tuple[str, ...]
+    favourable: str
+    rule: str
+    rationale: str
+    source: str
+    locator: str
+    equivalent_sample_size: float
+
+
+class Network:
+    """An expanded discrete Bayesian network.
+
+    It holds its tables as arrays and builds the pgmpy model on first use. The class wraps
+    `pgmpy.models.DiscreteBayesianNetwork`; it does not derive from it.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+        In any order that has an order of parents before children.
+    rules : mapping of str to TableRule
+    name, description : str
+
+    Attributes
+    ----------
+    nodes : mapping of str to Node
+    order : tuple of str
+        Parents before children; the columns of u follow it.
+    tables : mapping of str to ndarray
+        Stated table of each node: parent axes in the order of `Node.parents`, own state last.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        rules: Mapping[str, TableRule],
+        *,
+        name: str = "network",
+        description: str = "",
+    ) -> None:
+        given = {node.name: node for node in nodes}
+        self.name, self.description = name, description
+        self.order: tuple[str, ...] = _topological(given)
+        self.nodes: Mapping[str, Node] = MappingProxyType({node: given[node] for node in self.order})
+        self.rules: Mapping[str, TableRule] = MappingProxyType(dict(rules))
+        for rule in self.rules.values():
+            rule.mean.setflags(write=False)
+        self.tables: Mapping[str, NDArray[np.float64]] = MappingProxyType(
+            {node: self.rules[given[node].rule].mean for node in self.order}
+        )
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __repr__(self) -> str:
+        return f"Network('{self.name}', {len(self)} nodes, {len(self.rules)} tables)"
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Column of each node in u and in state arrays."""
+        return MappingProxyType({name: index for index, name in enumerate(self.order)})
+
+    @cached_property
+    def states(self) -> Mapping[str, tuple[str, ...]]:
+        """States of each node, in the order of their codes."""
+        return MappingProxyType({name: node.states for name, node in self.nodes.items()})
+
+    @cached_property
+    def cumulative_tables(self) -> dict[str, NDArray[np.float64]]:
+        """Cumulative probabilities per rule, filled by `sampling` as they are needed."""
+        return {}
+
+    @cached_property
+    def model(self) -> Any:
+        """The network as a `pgmpy.models.DiscreteBayesianNetwork`, checked; built once."""
+        return pgmpy_model(
+            {name: node.parents for name, node in self.nodes.items()}, self.states, self.tables
+        )
+
+    @cached_property
+    def elimination_order(self) -> tuple[int, ...]:
+        """Columns in an order of elimination that keeps cliques small; found once per network.
+
+        Evidence and interventions only remove nodes and edges, so it serves every query.
+        """
+        scopes = [
+            tuple(self.position[other] for other in (*node.parents, name))
+            for name, node in self.nodes.items()
+        ]
+        stage = {"class": 0, "regional": 1, "global": 2}
+        return elimination_order(
+            scopes,
+            [len(node.states) for node in self.nodes.values()],
+            [stage[node.kind] for node in self.nodes.values()],
+        )
+
+    def ancestors(self, names: Iterable[str], parents: Mapping[str, Sequence[str]] | None = None) -> set[str]:
+        """Return the named nodes and everything upstream of them (in `parents`, if given)."""
+        seen: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(self.nodes[name].parents if parents is None else parents[name])
+        return seen
+
+    def with_tables(self, tables: Mapping[str, NDArray[np.float64]]) -> Network:
+        """Return the same network with other tables, taken as certain: one draw of a bank, say."""
+        rules: dict[str, TableRule] = {}
+        for name, node in self.nodes.items():
+            table = np.asarray(tables.get(name, self.tables[name]), dtype=float)
+            if table.shape != self.tables[name].shape:
+                raise InputError(
+                    Problem(f"table of '{name}'", got=table.shape, allowed=str(self.tables[name].shape))
+                )
+            rules.setdefault(
+                name, TableRule(name, table.copy(), float("inf"), self.rules[node.rule].correlation)
+            )
+        nodes = [dataclasses.replace(node, rule=name) for name, node in self.nodes.items()]
+        return Network(nodes, rules, name=self.name, description=self.description)
+
+
+def pgmpy_model(
+    parents: Mapping[str, Sequence[str]],
+    states: Mapping[str, Sequence[str]],
+    tables: Mapping[str, NDArray[np.float64]],
+) -> Any:
+    """Return a checked pgmpy model of nodes given as parents, states and tables."""
+    with warnings.catch_warnings():
+        # pgmpy announces a renamed default on import; nothing here uses it.
+        warnings.simplefilter("ignore", FutureWarning)
+        from pgmpy.factors.discrete import TabularCPD
+        from pgmpy.models import DiscreteBayesianNetwork
+
+    model = DiscreteBayesianNetwork()
+    model.add_nodes_from(list(parents))
+    model.add_edges_from([(parent, child) for child, above in parents.items() for parent in above])
+    cpds = []
+    for name, above in parents.items():
+        table = tables[name]
+        cpds.append(
+            TabularCPD(
+                name,
+                len(states[name]),
+                table.reshape(-1, table.shape[-1]).T.copy(),
+                evidence=list(above) or None,
+                evidence_card=[len(states[parent]) for parent in above] or None,
+                state_names={node: list(states[node]) for node in (name, *above)},
+            )
+        )
+    model.add_cpds(*cpds)
+    model.check_model()
+    return model
+
+
+def _topological(nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Parents before children, keeping the given order where it is free."""
+    done: dict[str, None] = {}
+    path: dict[str, None] = {}
+
+    def visit(start: str) -> None:
+        stack = [(start, iter(nodes[start].parents))]
+        path[start] = None
+        while stack:
+            name, waiting = stack[-1]
+            for parent in waiting:
+                if parent not in nodes:
+                    raise InputError(
+                        Problem(f"node '{name}': unknown parent", got=parent, allowed=list(nodes))
+                    )
+                if parent in path:
+                    trail = list(path)
+                    cycle = [*trail[trail.index(parent) :], parent][::-1]
+                    raise InputError(Problem("cycle", got=" -> ".join(cycle), hint="drop one of the parents"))
+                if parent not in done:
+                    path[parent] = None
+                    stack.append((parent, iter(nodes[parent].parents)))
+                    break
+            else:
+                stack.pop()
+                del path[name]
+                done[name] = None
+
+    for name in nodes:
+        if name not in done:
+            visit(name)
+    return tuple(done)
+
+
+def network_from_tables(
+    states: Mapping[str, Sequence[str]],
+    parents: Mapping[str, Sequence[str]],
+    tables: Mapping[str, ArrayLike],
+    *,
+    equivalent_sample_size: float = float("inf"),
+    correlation: float = 0.0,
+    name: str = "network",
+) -> Network:
+    """Build a network from arrays.
+
+    Parameters
+    ----------
+    states : mapping
+        Node -> its states.
+    parents : mapping
+        Node -> its parents, in the order of the table's axes; left out: none.
+    tables : mapping
+        Node -> array (parent states ..., states).
+    equivalent_sample_size, correlation : float
+        Doubt about every table (infinite: none), see `tables.TableRule`.
+
+    Raises
+    ------
+    InputError
+        For unknown parents, a missing table, a wrong shape, rows that do not sum to one, a cycle.
+
+    Examples
+    --------
+    >>> net = network_from_tables(
+    ...     {"rain": ["no", "yes"], "wet": ["no", "yes"]},
+    ...     {"wet": ["rain"]},
+    ...     {"rain": [0.8, 0.2], "wet": [[0.9, 0.1], [0.2, 0.8]]},
+    ... )
+    >>> net.order
+    ('rain', 'wet')
+    """
+    found = Problems()
+    nodes: list[Node] = []
+    rules: dict[str, TableRule] = {}
+    for key, values in states.items():
+        above = tuple(parents.get(key, ()))
+        unknown = [parent for parent in above if parent not in states]
+        for parent in unknown:
+            found.add(f"node '{key}': unknown parent", got=parent, allowed=list(states))
+        if key not in tables:
+            found.add(f"node '{key}' has no table", got=list(tables))
+            continue
+        table = np.array(tables[key], dtype=float)
+        shape = (*(len(states[parent]) for parent in above if parent in states), len(values))
+        if not unknown and table.shape != shape:
+            found.add(f"node '{key}': shape of the table", got=table.shape, allowed=str(shape))
+        elif not (np.all(table >= 0.0) and np.allclose(table.sum(axis=-1), 1.0, rtol=0.0, atol=1e-9)):
+            found.add(f"node '{key}': probabilities do not sum to one", got=table.sum(axis=-1).tolist())
+        rules[key] = TableRule(key, table, equivalent_sample_size, correlation)
+        nodes.append(
+            Node(
+                key, key, "global", None, None, None, "policy", tuple(values), above, "last", key, "", "", "",
+                equivalent_sample_size,
+            )
+        )  # fmt: skip
+    found.raise_if_any()
+    return Network(nodes, rules, name=name)

@@ -1,0 +1,442 @@
+"""Reading a network file and checking it, with the line of every fault.
+
+All faults are collected and raised together. What pydantic finds in the shape of the file is put
+into our words first; the checks that look at more than one key run on a file of sound shape.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from sinkrisk import files
+from sinkrisk.errors import Problems
+from sinkrisk.network.specification import (
+    PLATES,
+    PREVIOUS,
+    BaselineSpec,
+    BottleneckSpec,
+    FullTableSpec,
+    NetworkFile,
+    NodeSpec,
+    OverrideSpec,
+    RankedTableSpec,
+    RowSpec,
+    SharedDeviationSpec,
+    Sourced,
+    base_of,
+    combinations,
+    matches,
+    merged,
+)
+
+SUM_TOLERANCE = 1e-6
+"""How far a row of probabilities may miss one; it is then divided by its sum."""
+
+_NAMES = "letters, digits and single underscores, a letter first"
+_IDENTIFIER = re.compile(r"^[A-Za-z](?:_?[A-Za-z0-9])*$")
+
+
+@dataclass(frozen=True)
+class CheckedNetwork:
+    """A network file without faults: the specification, its plates' values and the file's path."""
+
+    spec: NetworkFile
+    plates: Mapping[str, tuple[str, ...]]
+    order: tuple[str, ...]
+    path: str
+
+
+def read_network(
+    path: str | os.PathLike[str], *, plates: Mapping[str, Sequence[str]] | None = None
+) -> CheckedNetwork:
+    """Read and check a network file.
+
+    Parameters
+    ----------
+    path : path
+    plates : mapping, optional
+        Values of plates, in place of what the file says.
+
+    Raises
+    ------
+    InputError
+        Listing every fault of the file with line and node: unknown keys, names, parents or
+        states, missing tables or rows, rows that do not sum to one, cycles, plates that clash.
+    """
+    located = files.load_yaml(path, purpose="network file")
+    found = Problems(file=str(path))
+    if not isinstance(located.data, dict):
+        found.add("network file: not a mapping", got=type(located.data).__name__, allowed="keys and values")
+        found.raise_if_any()
+    try:
+        spec = NetworkFile.model_validate(located.data)
+    except ValidationError as error:
+        _translate(error, located, found)
+        found.raise_if_any()
+        raise AssertionError("a validation error without details") from error
+    values = _plate_values(spec, plates or {}, located, found)
+    checker = _Checker(spec, values, located, found)
+    order = checker.run()
+    found.raise_if_any()
+    return CheckedNetwork(spec, values, order, str(path))
+
+
+def _plate_values(
+    spec: NetworkFile, given: Mapping[str, Sequence[str]], located: files.LocatedYaml, found: Problems
+) -> dict[str, tuple[str, ...]]:
+    values: dict[str, tuple[str, ...]] = {}
+    used = {plate for node in spec.nodes.values() for plate in node.plate}
+    for plate in PLATES:
+        stated = spec.plates.get(plate)  # type: ignore[call-overload]
+        if plate in given:
+            values[plate] = tuple(given[plate])
+        elif isinstance(stated, list):
+            values[plate] = tuple(stated)
+        elif isinstance(stated, str):
+            values[plate] = _from_priors(stated, plate)
+        elif plate in used:
+            found.add(
+                "plate without values",
+                got=plate,
+                key="plates",
+                row=located.line("plates"),
+                hint="list them, or name a table of priors such as 'regions'",
+            )
+        for value in values.get(plate, ()):
+            if not _IDENTIFIER.match(value):
+                found.add(
+                    "plate value is not a name",
+                    got=value,
+                    allowed=_NAMES,
+                    key=f"plates.{plate}",
+                    row=located.line("plates", plate),
+                )
+        if len(set(values.get(plate, ()))) != len(values.get(plate, ())):
+            found.add("plate value given twice", key=f"plates.{plate}", row=located.line("plates", plate))
+    return values
+
+
+def _from_priors(table: str, plate: str) -> tuple[str, ...]:
+    from sinkrisk.priors import load_table
+
+    return tuple(str(value) for value in load_table(table)[plate])
+
+
+def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+    """Keys that the file may hold where `loc` (without its last key) points."""
+    inside = loc[:-1]
+    model: type[BaseModel] = NetworkFile
+    if inside[:1] == ("shared_deviation",):
+        model = SharedDeviationSpec
+    elif inside[:1] == ("nodes",) and len(inside) >= 2:
+        model = NodeSpec
+        if len(inside) >= 3 and inside[2] == "table":
+            model = FullTableSpec if "full" in inside[3:4] else RankedTableSpec
+        elif len(inside) >= 3 and inside[2] == "overrides":
+            model = OverrideSpec
+        for key, deeper in (
+            ("baseline", BaselineSpec),
+            ("bottleneck", BottleneckSpec),
+            ("rows", RowSpec),
+            ("first", RowSpec),
+        ):
+            if key in inside[3:]:
+                model = deeper
+    return list(model.model_fields)
+
+
+def _translate(error: ValidationError, located: files.LocatedYaml, found: Problems) -> None:
+    for item in error.errors(include_url=False, include_context=False):
+        loc = tuple(item["loc"])
+        # The discriminator's tag ("full", "ranked") is part of pydantic's path but not of the file's.
+        in_file = loc[:3] + loc[4:] if loc[:1] == ("nodes",) and loc[2:3] == ("table",) else loc
+        key = ".".join(map(str, in_file))
+        row = located.line(*in_file)
+        if item["type"] == "extra_forbidden":
+            found.add("unknown key", got=str(loc[-1]), allowed=_fields_at(loc), key=key, row=row)
+        elif item["type"] == "missing":
+            what = f"missing key '{loc[-1]}'"
+            if loc[:1] == ("nodes",) and len(loc) == 3 and loc[2] == "table":
+                what = f"node '{loc[1]}' has no table"
+            found.add(what, allowed=_fields_at(loc), key=key, row=row)
+        else:
+            hint = None
+            if isinstance(item.get("input"), bool):
+                hint = "YAML reads yes, no, on and off as true and false: quote the word"
+            found.add(item["msg"], got=item.get("input"), key=key, row=row, hint=hint)
+
+
+class _Checker:
+    """The checks that look at more than one key."""
+
+    def __init__(
+        self,
+        spec: NetworkFile,
+        plates: Mapping[str, tuple[str, ...]],
+        located: files.LocatedYaml,
+        found: Problems,
+    ) -> None:
+        self.spec, self.plates, self.located, self.found = spec, plates, located, found
+
+    def add(self, what: str, *where: str | int, **details: Any) -> None:
+        self.found.add(what, key=".".join(map(str, where)), row=self.located.line(*where), **details)
+
+    def run(self) -> tuple[str, ...]:
+        if not _IDENTIFIER.match(self.spec.network):
+            self.add("network name is not a name", "network", got=self.spec.network, allowed=_NAMES)
+        self._sourced(self.spec.shared_deviation, "shared_deviation")
+        for name, node in self.spec.nodes.items():
+            self._names(name, node)
+            known = self._parents(name, node)
+            if known:
+                self._table(name, node, node.table, None, "nodes", name, "table")
+                for number, override in enumerate(node.overrides):
+                    self._override(name, node, override, number)
+        return self._order()
+
+    def _sourced(self, table: Sourced, *where: str | int) -> None:
+        if table.source != "assumption" and not table.locator:
+            self.add(
+                "source without a locator", *where, got=table.source, hint="name the section or the table"
+            )
+
+    def _names(self, name: str, node: NodeSpec) -> None:
+        for what, value in [("node", name), *(("state", state) for state in node.states)]:
+            if not _IDENTIFIER.match(value):
+                self.add(
+                    f"{what} name is not a name",
+                    "nodes",
+                    name,
+                    got=value,
+                    allowed=_NAMES,
+                )
+        if len(set(node.states)) != len(node.states):
+            self.add("state given twice", "nodes", name, "states", got=", ".join(node.states))
+        if [plate for plate in PLATES if plate in node.plate] != node.plate:
+            self.add(
+                "plates out of order or given twice",
+                "nodes",
+                name,
+                "plate",
+                got=", ".join(node.plate),
+                allowed="any of class, region, period in this order",
+            )
+
+    def _parents(self, name: str, node: NodeSpec) -> bool:
+        known = True
+        for index, parent in enumerate(node.parents):
+            base = base_of(parent)
+            where = ("nodes", name, "parents", index)
+            if base not in self.spec.nodes:
+                self.add(f"node '{name}': unknown parent", *where, got=base, allowed=list(self.spec.nodes))
+                known = False
+                continue
+            other = self.spec.nodes[base]
+            if not set(other.plate) <= set(node.plate):
+                self.add(
+                    f"node '{name}': parent has plates that the node has not",
+                    *where,
+                    got=f"{base} [{', '.join(other.plate)}]",
+                    allowed=f"plates among {', '.join(node.plate) or '(none)'}",
+                )
+                known = False
+            if parent.endswith(PREVIOUS) and "period" not in other.plate:
+                self.add(f"node '{name}': {PREVIOUS} on a parent without periods", *where, got=parent)
+                known = False
+        if len(set(node.parents)) != len(node.parents):
+            self.add(f"node '{name}': parent given twice", "nodes", name, "parents")
+            known = False
+        return known
+
+    def _override(self, name: str, node: NodeSpec, override: OverrideSpec, number: int) -> None:
+        where = ("nodes", name, "overrides", number)
+        for plate, values in override.match.items():
+            if plate not in node.plate:
+                self.add(
+                    f"node '{name}': override on a plate it has not",
+                    *where,
+                    "match",
+                    got=plate,
+                    allowed=node.plate or "(none)",
+                )
+                continue
+            for value in values:
+                if value not in self.plates.get(plate, ()):
+                    self.add(
+                        f"node '{name}': unknown {plate}",
+                        *where,
+                        "match",
+                        plate,
+                        got=value,
+                        allowed=self.plates.get(plate, ()),
+                    )
+        ranked_keys = ("weights", "spread", "baseline", "bottleneck", "today")
+        wrong = ("rows", "first") if node.table.kind == "ranked" else ranked_keys
+        for key in wrong:
+            if getattr(override, key) is not None:
+                self.add(
+                    f"node '{name}': key does not belong to a {node.table.kind} table",
+                    *where,
+                    key,
+                    got=key,
+                    allowed=ranked_keys if node.table.kind == "ranked" else ("rows", "first"),
+                )
+                return
+        self._table(name, node, merged(node.table, override), override, *where)
+
+    def _table(
+        self,
+        name: str,
+        node: NodeSpec,
+        table: FullTableSpec | RankedTableSpec,
+        override: OverrideSpec | None,
+        *where: str | int,
+    ) -> None:
+        self._sourced(override if override is not None else table, *where)
+        carried = [parent for parent in node.parents if parent.endswith(PREVIOUS)]
+        if isinstance(table, RankedTableSpec):
+            for key, given, wanted in (
+                ("weights", list(table.weights), node.parents),
+                ("today", list(table.today), carried),
+            ):
+                for parent in given:
+                    if parent not in wanted:
+                        self.add(
+                            f"node '{name}': '{key}' names what is no such parent",
+                            *where,
+                            key,
+                            got=parent,
+                            allowed=wanted or "(none)",
+                        )
+                for parent in wanted:
+                    if parent not in given:
+                        self.add(
+                            f"node '{name}': '{key}' lacks a parent", *where, key, got=given, hint=parent
+                        )
+            for parent in table.bottleneck.parents if table.bottleneck else ():
+                if parent not in node.parents:
+                    self.add(
+                        f"node '{name}': bottleneck names what is no parent",
+                        *where,
+                        "bottleneck",
+                        got=parent,
+                        allowed=node.parents,
+                    )
+            if sum(table.weights.values()) + (table.baseline.weight if table.baseline else 0.0) <= 0:
+                self.add(f"node '{name}': all weights are zero", *where, "weights")
+            return
+        several = len(self.plates.get("period", ())) > 1 or not carried
+        if several and (override is None or override.rows is not None):
+            self._rows(name, node, table.rows, node.parents, *where, "rows")
+        if carried and table.first is None:
+            self.add(
+                f"node '{name}' has no table for the first period",
+                *where,
+                hint=f"give 'first': rows without {', '.join(carried)}",
+            )
+        elif not carried and table.first is not None and (override is None or override.first is not None):
+            self.add(f"node '{name}': 'first' without a parent of the period before", *where, "first")
+        elif table.first is not None and (override is None or override.first is not None):
+            current = [parent for parent in node.parents if parent not in carried]
+            self._rows(name, node, table.first, current, *where, "first")
+
+    def _rows(
+        self, name: str, node: NodeSpec, rows: list[RowSpec], parents: list[str], *where: str | int
+    ) -> None:
+        if not rows:
+            self.add(f"node '{name}' has no rows in its table", *where, hint="give 'rows'")
+            return
+        sound = True
+        for index, row in enumerate(rows):
+            at = (*where, index)
+            for parent, states in row.given.items():
+                if parent not in parents:
+                    self.add(
+                        f"node '{name}': unknown parent in 'given'",
+                        *at,
+                        got=parent,
+                        allowed=parents or "(none)",
+                    )
+                    sound = False
+                    continue
+                allowed = self.spec.nodes[base_of(parent)].states
+                for state in [states] if isinstance(states, str) else states:
+                    if state not in allowed:
+                        self.add(
+                            f"node '{name}': unknown state of parent '{parent}'",
+                            *at,
+                            got=state,
+                            allowed=allowed,
+                        )
+                        sound = False
+            if len(row.probabilities) != len(node.states):
+                self.add(
+                    f"node '{name}': wrong number of probabilities",
+                    *at,
+                    got=len(row.probabilities),
+                    allowed=f"{len(node.states)}, one per state: {', '.join(node.states)}",
+                )
+            elif not all(0.0 <= value <= 1.0 for value in row.probabilities):
+                self.add(
+                    f"node '{name}': probability out of range", *at, got=row.probabilities, allowed="0 to 1"
+                )
+            elif abs(sum(row.probabilities) - 1.0) > SUM_TOLERANCE:
+                self.add(
+                    f"node '{name}': probabilities do not sum to one",
+                    *at,
+                    got=round(sum(row.probabilities), 9),
+                    allowed="1",
+                )
+        if sound:
+            self._coverage(name, rows, parents, *where)
+
+    def _coverage(self, name: str, rows: list[RowSpec], parents: list[str], *where: str | int) -> None:
+        missing: list[str] = []
+        for combination in combinations(self.spec, parents):
+            matching = [index for index, row in enumerate(rows) if matches(row, combination)]
+            text = ", ".join(f"{parent}={state}" for parent, state in combination.items()) or "(no parents)"
+            if not matching:
+                missing.append(text)
+            elif len(matching) > 1:
+                self.add(f"node '{name}': two rows for one combination", *where, matching[1], got=text)
+                return
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            self.add(f"node '{name}': no row for a combination", *where, got=missing[0] + more)
+
+    def _order(self) -> tuple[str, ...]:
+        waiting = {
+            name: [p for p in node.parents if not p.endswith(PREVIOUS) and p in self.spec.nodes]
+            for name, node in self.spec.nodes.items()
+        }
+        done: list[str] = []
+        while ready := [name for name, parents in waiting.items() if all(p in done for p in parents)]:
+            done.append(ready[0])
+            del waiting[ready[0]]
+        if waiting:
+            # Every node left waits for another that is left, so walking backwards must repeat one.
+            path = [next(iter(waiting))]
+            while path.count(path[-1]) < 2:
+                path.append(next(p for p in waiting[path[-1]] if p in waiting))
+            cycle = path[path.index(path[-1]) :][::-1]
+            self.add(
+                "cycle within a period",
+                "nodes",
+                cycle[0],
+                "parents",
+                got=" -> ".join(cycle),
+                hint=f"drop one of the parents, or take it from the period before with {PREVIOUS}",
+            )
+        return tuple(done)
+
+
+def near_names(got: str, names: Sequence[str], count: int = 5) -> list[str]:
+    """Return the few names nearest to `got`, for messages that cannot list hundreds."""
+    return difflib.get_close_matches(got, names, n=count, cutoff=0.5)

@@ -1,0 +1,175 @@
+"""From the written network to the expanded one: plates unrolled over their values, tables filled."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sinkrisk import files
+from sinkrisk.network.building import Network, Node
+from sinkrisk.network.checking import CheckedNetwork, read_network
+from sinkrisk.network.specification import (
+    PLATES,
+    PREVIOUS,
+    FullTableSpec,
+    NodeSpec,
+    OverrideSpec,
+    RankedTableSpec,
+    base_of,
+    combinations,
+    matches,
+    merged,
+)
+from sinkrisk.network.tables import RankedParameters, TableRule, favourability, ranked_table
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    regions: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    periods: Sequence[str] | None = None,
+) -> Network:
+    """Read a network file, check it and expand its plates.
+
+    Parameters
+    ----------
+    path : path, optional
+        None means the network shipped in ``priors/network.yaml``.
+    regions, classes, periods : sequence of str, optional
+        Values of the plates in place of those the file names.
+
+    Returns
+    -------
+    Network
+        Every plate is expanded over all of its values, so a class stands in every region, even
+        where no pathway of it can be deployed (land-based pathways in the open ocean): suitability
+        decides later that such a node moves nothing.
+
+    Raises
+    ------
+    InputError
+        Every fault of the file, with its line.
+    """
+    given = {"region": regions, "class": classes, "period": periods}
+    plates = {plate: values for plate, values in given.items() if values is not None}
+    checked = read_network(files.data_path("priors", "network.yaml") if path is None else path, plates=plates)
+    return expand(checked)
+
+
+def expand(checked: CheckedNetwork) -> Network:
+    """Unroll the plates of a checked network file."""
+    spec = checked.spec
+    periods = checked.plates.get("period", ())
+    nodes: list[Node] = []
+    rules: dict[str, TableRule] = {}
+    for step, period in enumerate(periods or (None,)):
+        for base in checked.order:
+            node = spec.nodes[base]
+            if "period" not in node.plate and step > 0:
+                continue
+            values = [
+                checked.plates[plate] if plate in node.plate else (None,) for plate in ("class", "region")
+            ]
+            for cls, region in itertools.product(*values):
+                at = {"class": cls, "region": region, "period": period if "period" in node.plate else None}
+                nodes.append(_expanded(checked, base, at, periods, step, rules))
+    return Network(nodes, rules, name=spec.network, description=spec.description)
+
+
+def _name(base: str, plate: Sequence[str], at: Mapping[str, str | None]) -> str:
+    return "__".join([base, *(str(at[p]) for p in PLATES if p in plate)])
+
+
+def _expanded(
+    checked: CheckedNetwork,
+    base: str,
+    at: Mapping[str, str | None],
+    periods: Sequence[str],
+    step: int,
+    rules: dict[str, TableRule],
+) -> Node:
+    node = checked.spec.nodes[base]
+    table: FullTableSpec | RankedTableSpec = node.table
+    applied = []
+    for number, override in enumerate(node.overrides):
+        if _applies(override, at):
+            table = merged(table, override)
+            applied.append(number)
+    first = step == 0
+    parents = [parent for parent in node.parents if not (first and parent.endswith(PREVIOUS))]
+    names = []
+    for parent in parents:
+        above = checked.spec.nodes[base_of(parent)]
+        before = {**at, "period": periods[step - 1]} if parent.endswith(PREVIOUS) else at
+        names.append(_name(base_of(parent), above.plate, before))
+    carried = len(parents) < len(node.parents)
+    key = "".join([base, *(f"+{number}" for number in applied), "@first" if carried else ""])
+    if key not in rules:
+        rules[key] = _rule(checked, base, node, table, parents)
+    kind = "class" if "class" in node.plate else "regional" if "region" in node.plate else "global"
+    return Node(
+        name=_name(base, node.plate, at),
+        base=base,
+        kind=kind,
+        region=at["region"],
+        period=at["period"],
+        cls=at["class"],
+        group=node.group,
+        states=tuple(node.states),
+        parents=tuple(names),
+        favourable=node.favourable,
+        rule=key,
+        rationale=table.rationale,
+        source=table.source,
+        locator=table.locator,
+        equivalent_sample_size=table.equivalent_sample_size,
+    )
+
+
+def _applies(override: OverrideSpec, at: Mapping[str, str | None]) -> bool:
+    return all(at[plate] in values for plate, values in override.match.items())
+
+
+def _rule(
+    checked: CheckedNetwork,
+    base: str,
+    node: NodeSpec,
+    table: FullTableSpec | RankedTableSpec,
+    parents: list[str],
+) -> TableRule:
+    spec = checked.spec
+    correlation = spec.shared_deviation.correlation
+    size = table.equivalent_sample_size
+    if isinstance(table, FullTableSpec):
+        first = len(parents) < len(node.parents)
+        rows = (table.first or []) if first else table.rows
+        shape = [len(spec.nodes[base_of(parent)].states) for parent in parents]
+        values = [
+            next(row.probabilities for row in rows if matches(row, combination))
+            for combination in combinations(spec, parents)
+        ]
+        mean = np.array(values, dtype=float).reshape(*shape, len(node.states))
+        return TableRule(base, mean / mean.sum(axis=-1, keepdims=True), size, correlation)
+    constant = [parent for parent in node.parents if parent not in parents]
+    limiting = table.bottleneck.parents if table.bottleneck else []
+    order = [*parents, *constant]
+    ranked = RankedParameters(
+        parents=tuple(
+            favourability(len(above.states), above.favourable == "first")
+            for above in (spec.nodes[base_of(parent)] for parent in parents)
+        ),
+        constants=tuple(table.today[parent] for parent in constant),
+        weights=tuple(table.weights[parent] for parent in order),
+        baseline_weight=table.baseline.weight if table.baseline else 0.0,
+        baseline=table.baseline.value if table.baseline else 0.5,
+        spread=table.spread,
+        bottleneck=table.bottleneck.share if table.bottleneck else 0.0,
+        limiting=tuple(parent in limiting for parent in order),
+        states=len(node.states),
+        favourable_first=node.favourable == "first",
+    )
+    return TableRule(base, ranked_table(ranked), size, correlation, ranked)

@@ -1,0 +1,373 @@
+"""Conditional tables, and banks of joint draws that carry how unsure they are.
+
+Rows of a full table are Dirichlet with the stated row as mean and the equivalent sample size as
+concentration. Independent rows would average the doubt away (with 81 rows the sd of a marginal
+falls from .14 to .02), so within one table all rows share a deviation: the gamma variables behind
+the Dirichlet of every row are joined, state by state, by a Gaussian copula of equal correlation.
+Each row keeps its Dirichlet exactly, mean included. A ranked table draws its parameters instead
+(weights, baseline, spread), and is then raked so that the mean of its draws is the stated table.
+
+One table that a plate repeats over regions or periods is one belief: it is drawn once and used in
+all of them. Tables that override parts of one entry share its random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special, stats
+
+from sinkrisk import rng as random
+from sinkrisk.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sinkrisk.network.building import Network
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.integer]
+
+CALIBRATION_POINTS = 256
+"""Quasi-random parameter draws behind the raking factors of a ranked table."""
+RAKING_STEPS = 200
+RAKING_TOLERANCE = 1e-7
+UNIFORM_MARGIN = 2.0**-53
+"""Uniforms are kept this far from 0 and 1."""
+
+
+@dataclass(frozen=True)
+class RankedParameters:
+    """Parameters of a ranked node; favourability runs from 0 to 1.
+
+    Parameters
+    ----------
+    parents : tuple of tuple of float
+        Favourability of the states of each parent that is an axis of the table.
+    constants : tuple of float
+        Favourability of parents replaced by a constant (those before the first period).
+    weights : tuple of float
+        Weights of `parents`, then of `constants`.
+    baseline_weight, baseline : float
+        A constant parent on top.
+    spread : float
+        Standard deviation of the normal before truncation to [0, 1].
+    bottleneck : float
+        Share of the mean that follows the worst of the parents in `limiting`.
+    limiting : tuple of bool
+        Which parents (and constants) the bottleneck looks at.
+    states : int
+    favourable_first : bool
+        Whether the first state is the favourable end.
+    """
+
+    parents: tuple[tuple[float, ...], ...]
+    constants: tuple[float, ...]
+    weights: tuple[float, ...]
+    baseline_weight: float
+    baseline: float
+    spread: float
+    bottleneck: float
+    limiting: tuple[bool, ...]
+    states: int
+    favourable_first: bool
+
+
+def favourability(states: int, favourable_first: bool) -> tuple[float, ...]:
+    """Return the midpoints of equal slices of [0, 1], falling when the first state is the best.
+
+    Examples
+    --------
+    >>> favourability(2, favourable_first=True)
+    (0.75, 0.25)
+    """
+    middle = tuple((i + 0.5) / states for i in range(states))
+    return middle[::-1] if favourable_first else middle
+
+
+def ranked_table(
+    parameters: RankedParameters,
+    shares: Floats | None = None,
+    baseline: Floats | None = None,
+    spread: Floats | None = None,
+) -> Floats:
+    """Return the table of a ranked node, or one table per draw of its parameters.
+
+    The mean is the weighted mean of the parents' midpoints and of the baseline, mixed with the
+    worst of the limiting parents in the share `bottleneck`; the child's states are equal slices of
+    a normal truncated to [0, 1] (the TNormal, WMEAN and MIXMINMAX of Fenton, Neil and Caballero
+    2007; parents enter at their midpoints, not averaged over their slices).
+
+    Parameters
+    ----------
+    parameters : RankedParameters
+    shares : ndarray (draw, parents + constants + 1), optional
+        Weights divided by their sum, the baseline's last.
+    baseline, spread : ndarray (draw,), optional
+
+    Returns
+    -------
+    ndarray ([draw,] parent states ..., states)
+    """
+    p = parameters
+    raw = np.array([*p.weights, p.baseline_weight], dtype=float)
+    single = shares is None
+    shares = (raw / raw.sum())[None, :] if shares is None else shares
+    baseline = np.array([p.baseline]) if baseline is None else baseline
+    spread = np.array([p.spread]) if spread is None else spread
+    dims = len(p.parents)
+
+    def over_draws(values: Floats) -> Floats:
+        return values.reshape(-1, *([1] * dims))
+
+    mean = over_draws(shares[:, -1] * baseline)
+    worst = np.full([1] * (dims + 1), np.inf)
+    for index, values in enumerate(p.parents):
+        axis = np.asarray(values).reshape(1, *[len(values) if d == index else 1 for d in range(dims)])
+        mean = mean + over_draws(shares[:, index]) * axis
+        if p.limiting[index]:
+            worst = np.minimum(worst, axis)
+    for number, value in enumerate(p.constants, start=dims):
+        mean = mean + over_draws(shares[:, number]) * value
+        if p.limiting[number]:
+            worst = np.minimum(worst, value)
+    if p.bottleneck > 0.0:
+        mean = (1.0 - p.bottleneck) * mean + p.bottleneck * worst
+    edges = np.linspace(0.0, 1.0, p.states + 1)
+    cumulative = special.ndtr((edges - mean[..., None]) / over_draws(spread)[..., None])
+    table = np.diff(cumulative, axis=-1)
+    table /= table.sum(axis=-1, keepdims=True)
+    if p.favourable_first:
+        table = table[..., ::-1]
+    return np.ascontiguousarray(table[0] if single else table)
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """One conditional table and what is believed about its doubt.
+
+    Parameters
+    ----------
+    stream : str
+        Rules of equal stream share their random numbers.
+    mean : ndarray (parent states ..., states)
+    equivalent_sample_size : float
+        Judgements the table is worth; ``inf`` for a table that is certain.
+    correlation : float
+        Correlation of the rows' deviations (full tables).
+    ranked : RankedParameters, optional
+    """
+
+    stream: str
+    mean: Floats
+    equivalent_sample_size: float
+    correlation: float = 0.0
+    ranked: RankedParameters | None = None
+
+    def draw(self, size: int, generator: np.random.Generator) -> Floats:
+        """Return `size` joint draws of the table, shape (size, parent states ..., states)."""
+        if not np.isfinite(self.equivalent_sample_size):
+            return np.broadcast_to(self.mean, (size, *self.mean.shape)).copy()
+        if self.ranked is None:
+            return _dirichlet_rows(self, size, generator)
+        factors = self._raking_factors
+        uniforms = np.clip(
+            generator.random((size, _dimension(self.ranked))), UNIFORM_MARGIN, 1 - UNIFORM_MARGIN
+        )
+        return _raked(_ranked_draws(self.ranked, self.equivalent_sample_size, uniforms), factors)
+
+    @cached_property
+    def _raking_factors(self) -> Floats:
+        assert self.ranked is not None
+        # A fixed design, so that the factors do not depend on the bank and a bank of one still varies.
+        design = stats.qmc.Sobol(_dimension(self.ranked), rng=np.random.default_rng(1)).random(
+            CALIBRATION_POINTS
+        )
+        design = np.clip(design, UNIFORM_MARGIN, 1 - UNIFORM_MARGIN)
+        draws = _ranked_draws(self.ranked, self.equivalent_sample_size, design)
+        factors = np.ones_like(self.mean)
+        for _ in range(RAKING_STEPS):
+            reached = _raked(draws, factors).mean(axis=0)
+            if np.abs(reached - self.mean).max() < RAKING_TOLERANCE:
+                break
+            factors = factors * self.mean / np.maximum(reached, 1e-300)
+        return factors
+
+
+def _dimension(parameters: RankedParameters) -> int:
+    return len(parameters.weights) + 3
+
+
+def _ranked_draws(p: RankedParameters, size: float, uniforms: Floats) -> Floats:
+    """Tables of drawn parameters: Dirichlet weights, beta baseline, lognormal spread."""
+    raw = np.array([*p.weights, p.baseline_weight], dtype=float)
+    shares = raw / raw.sum()
+    count = len(shares)
+    gammas = np.zeros((len(uniforms), count))
+    drawn = shares > 0.0
+    gammas[:, drawn] = special.gammaincinv(size * shares[drawn], uniforms[:, :count][:, drawn])
+    baseline = np.full(len(uniforms), p.baseline)
+    if 0.0 < p.baseline < 1.0:
+        baseline = special.betaincinv(size * p.baseline, size * (1.0 - p.baseline), uniforms[:, count])
+    # A variance known from `size` normal judgements has a log-sd of about 1 / sqrt(2 size).
+    spread = p.spread * np.exp(special.ndtri(uniforms[:, count + 1]) / np.sqrt(2.0 * size))
+    return ranked_table(p, gammas / gammas.sum(axis=1, keepdims=True), baseline, np.clip(spread, 0.02, 1.0))
+
+
+def _raked(draws: Floats, factors: Floats) -> Floats:
+    product = draws * factors
+    return np.asarray(product / product.sum(axis=-1, keepdims=True))
+
+
+def _dirichlet_rows(rule: TableRule, size: int, generator: np.random.Generator) -> Floats:
+    states = rule.mean.shape[-1]
+    rows = rule.mean.reshape(-1, states)
+    shared = generator.standard_normal((size, 1, states))
+    own = generator.standard_normal((size, *rows.shape))
+    deviation = np.sqrt(rule.correlation) * shared + np.sqrt(1.0 - rule.correlation) * own
+    uniforms = np.clip(special.ndtr(deviation), UNIFORM_MARGIN, 1.0 - UNIFORM_MARGIN)
+    shape = rule.equivalent_sample_size * rows
+    drawn = np.zeros_like(uniforms)
+    positive = rows > 0.0
+    drawn[:, positive] = special.gammaincinv(shape[positive], uniforms[:, positive])
+    total = drawn.sum(axis=-1, keepdims=True)
+    # Tiny shapes can underflow to nought in every state; such a row keeps its stated probabilities.
+    result = np.where(total > 0.0, drawn / np.where(total > 0.0, total, 1.0), rows)
+    return result.reshape(size, *rule.mean.shape)
+
+
+@dataclass(frozen=True)
+class TableBank:
+    """Joint draws of every table of a network.
+
+    Parameters
+    ----------
+    draws : mapping
+        Rule -> ndarray (size, parent states ..., states).
+    rule_of : mapping
+        Node name -> rule.
+    size : int
+    summary : ndarray (size,)
+        What the draws are sorted by: the tables' mean favourability over all parent combinations,
+        of the deployment nodes where there are any. Neighbouring draws are alike, which a
+        quasi-random choice of the draw makes use of.
+    """
+
+    draws: Mapping[str, Floats]
+    rule_of: Mapping[str, str]
+    size: int
+    summary: Floats
+    _cumulative: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def take(self, index: Integers) -> TableDraws:
+        """Return the tables that go with each row of a sample.
+
+        Parameters
+        ----------
+        index : ndarray of int (n,)
+            Draw of the bank for each row, 0 to size - 1.
+
+        Raises
+        ------
+        InputError
+            When an index is no integer or outside the bank.
+        """
+        index = np.asarray(index)
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            raise InputError(
+                Problem(
+                    "draws of the table bank", got=f"{index.dtype} {index.shape}", allowed="integers (n,)"
+                )
+            )
+        if index.size and (index.min() < 0 or index.max() >= self.size):
+            wrong = int(index.max() if index.max() >= self.size else index.min())
+            raise InputError(
+                Problem("no such draw in the table bank", got=wrong, allowed=f"0 to {self.size - 1}")
+            )
+        return TableDraws(self, index.astype(np.int64))
+
+    def tables(self, draw: int) -> dict[str, Floats]:
+        """Return one draw's table of every node, parent axes first."""
+        self.take(np.array([draw]))
+        return {node: self.draws[rule][draw] for node, rule in self.rule_of.items()}
+
+    def cumulative(self, node: str) -> Floats:
+        """Return cumulative probabilities of a node's draws, computed once per rule."""
+        rule = self.rule_of[node]
+        if rule not in self._cumulative:
+            self._cumulative[rule] = cumulative(self.draws[rule])
+        return self._cumulative[rule]
+
+
+@dataclass(frozen=True)
+class TableDraws:
+    """The bank's tables chosen for each row of a sample: what `sample(tables=)` takes."""
+
+    bank: TableBank
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def cumulative(table: Floats) -> Floats:
+    """Return cumulative probabilities over the last axis, ending in exactly one.
+
+    Dividing by the last sum makes a state of probability nought unreachable even for the largest
+    uniform below one.
+    """
+    sums = np.cumsum(table, axis=-1)
+    return np.asarray(sums / sums[..., -1:])
+
+
+def table_bank(net: Network, size: int = 512, *, rng: random.RandomSource = None) -> TableBank:
+    """Draw a bank of joint tables of a network.
+
+    Parameters
+    ----------
+    net : Network
+    size : int
+        Number of joint draws.
+    rng : int, Generator or None
+
+    Returns
+    -------
+    TableBank
+        Draws sorted by `summary`, lowest favourability first.
+
+    Raises
+    ------
+    InputError
+        When `size` is not a positive integer.
+    """
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+        raise InputError(Problem("size of the table bank", got=size, allowed="a positive integer"))
+    generator = random.generator(rng)
+    seeds: dict[str, int] = {}
+    for rule in net.rules.values():
+        if rule.stream not in seeds:
+            seeds[rule.stream] = int(generator.integers(2**63))
+    draws = {
+        name: rule.draw(int(size), np.random.default_rng(seeds[rule.stream]))
+        for name, rule in net.rules.items()
+    }
+    summary = _summary(net, draws)
+    order = np.argsort(summary, kind="stable")
+    rule_of = {name: node.rule for name, node in net.nodes.items()}
+    return TableBank(
+        {name: values[order] for name, values in draws.items()}, rule_of, int(size), summary[order]
+    )
+
+
+def _summary(net: Network, draws: Mapping[str, Floats]) -> Floats:
+    deciding = {node.rule: node for node in net.nodes.values() if node.group == "deployment"}
+    chosen = deciding or {node.rule: node for node in net.nodes.values()}
+    parts = []
+    for rule, node in chosen.items():
+        score = np.asarray(favourability(len(node.states), node.favourable == "first"))
+        parts.append((draws[rule] @ score).reshape(len(draws[rule]), -1).mean(axis=1))
+    return np.asarray(np.mean(parts, axis=0))
