@@ -1,0 +1,155 @@
+"""From the uniform vector to labelled inputs: `transform` for given points, `sample` for new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
+
+from sinkrisk.errors import InputError, Problem
+from sinkrisk.inputs.blocks import SMALLEST, Floats
+from sinkrisk.rng import RandomSource, generator, seed_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sinkrisk.inputs.registry import Drivers
+
+ROWS = 1024
+"""Rows computed at once: bounds the memory of intermediate arrays; results do not depend on it."""
+
+SHOWN = 5
+"""Offending rows or drivers named in a message."""
+
+
+def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
+    """Turn points of the unit cube into inputs of a simulation.
+
+    Parameters
+    ----------
+    drivers : Drivers
+    u : array_like, shape (n, D)
+        Columns in the order of ``drivers.names``, values in [0, 1]; clipped to
+        [2^-53, 1 - 2^-53], so 0 and 1 are allowed.
+
+    Returns
+    -------
+    Dataset
+        Variables with `sample` first, units in attrs. Per pathway: ``potential`` and
+        ``current_capacity`` GtCO2/yr, ``cost`` USD/tCO2, ``energy`` GJ/tCO2, ``growth_rate`` 1/yr,
+        ``half_life`` yr (inf for a geological store), ``leakage_rate`` 1/yr, ``reversal_loss``,
+        ``trl``, ``ecological_risk``, ``removal_share``; ``suitability_share(sample, pathway,
+        region)`` sums to 1 over regions; ``mode(sample, class, region, period)`` codes full 0,
+        throttled 1, passive_redundancy 2, collapse 3, and ``mode_fraction(sample, mode)`` in that
+        order; ``shock(sample, region, period)``; ``cost_slope``, ``cost_exponent``,
+        ``discount_rate``, ``reallocation_headroom``; ``land_sink_ratio`` and, with a budget,
+        ``land_sink`` and ``ocean_sink`` GtC/yr and ``budget_draw``, the number of the posterior
+        draw (chain-major) they belong to; with a network ``network_table``; ``probability`` 1/n.
+
+    Raises
+    ------
+    InputError
+        When u is not two-dimensional, has another width, or holds a NaN or a value outside [0, 1];
+        the message names drivers and rows.
+
+    Notes
+    -----
+    A row's inputs depend on that row of u alone. xarray lists ``mode`` among the coordinates,
+    because ``mode_fraction`` has a dimension of that name; ``drawn["mode"]`` reads it all the same.
+    """
+    points = _checked(drivers, u)
+    out = drivers.allocate(points.shape[0])
+    for rows in _blocks(points.shape[0]):
+        _fill(drivers, points[rows], out, rows)
+    return drivers.label(out)
+
+
+def sample(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.Dataset:
+    """Draw inputs at n scrambled Sobol' points.
+
+    Parameters
+    ----------
+    drivers : Drivers
+    n : int
+        Number of draws. Take a power of two: only then are the points balanced, which the dataset
+        says in ``attrs["balanced"]``.
+    rng : int, Generator or None
+
+    Returns
+    -------
+    Dataset
+        As from `transform`. Points are made and mapped in blocks, never all held at once.
+
+    Raises
+    ------
+    InputError
+        When n is not a positive integer.
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise InputError(
+            Problem("number of draws must be a positive integer", got=n, key="n", hint="take a power of two")
+        )
+    source = generator(rng)
+    out = drivers.allocate(int(n))
+    if len(drivers):
+        engine = qmc.Sobol(len(drivers), scramble=True, rng=np.random.default_rng(seed_of(source)))
+        for rows in _blocks(int(n)):
+            wanted = rows.stop - rows.start
+            # A whole power of two is drawn even for a shorter last block: the sequence is the same
+            # and scipy has nothing to warn of.
+            points = engine.random(1 << (wanted - 1).bit_length())[:wanted]
+            _fill(drivers, np.clip(points, SMALLEST, 1.0 - SMALLEST), out, rows)
+    drawn = drivers.label(out)
+    drawn.attrs["design"] = "scrambled Sobol' points"
+    drawn.attrs["balanced"] = int(n & (n - 1) == 0)
+    return drawn
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    for start in range(0, n, ROWS):
+        yield slice(start, min(start + ROWS, n))
+
+
+def _fill(drivers: Drivers, u: Floats, out: dict[str, NDArray[Any]], rows: slice) -> None:
+    view = {name: values[rows] for name, values in out.items()}
+    for block in drivers.blocks:
+        block.fill(u, view)
+
+
+def _checked(drivers: Drivers, u: ArrayLike) -> Floats:
+    try:
+        points = np.asarray(u, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(Problem("u must be numbers", got=type(u).__name__)) from error
+    width = len(drivers)
+    if points.ndim != 2 or points.shape[1] != width:
+        raise InputError(
+            Problem(
+                "u must have one row per sample and one column per driver",
+                got=f"shape {points.shape}",
+                allowed=f"(n, {width})",
+                hint="a single point is u[None, :]" if points.shape == (width,) else None,
+            )
+        )
+    if points.shape[0] == 0:
+        raise InputError(Problem("u has no rows", allowed="at least one"))
+    # Written so that NaN fails too.
+    bad = ~((points >= 0.0) & (points <= 1.0))
+    if bad.any():
+        rows, columns = np.nonzero(bad)
+        names = [drivers.names[c] for c in dict.fromkeys(columns.tolist())]
+        listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        nans = int(np.isnan(points).sum())
+        raise InputError(
+            Problem(
+                f"u holds {int(bad.sum())} values that are no probability ({nans} of them NaN), "
+                f"in rows {', '.join(map(str, dict.fromkeys(rows.tolist()[:SHOWN])))} and drivers {listed}",
+                got=float(points[rows[0], columns[0]]),
+                allowed="[0, 1]",
+            )
+        )
+    clipped: Floats = np.clip(points, SMALLEST, 1.0 - SMALLEST)
+    return clipped

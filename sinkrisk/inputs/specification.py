@@ -1,0 +1,74 @@
+"""The `inputs` section of a run's spec: what is held fixed, and how claims are read."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class InputsSpec(BaseModel):
+    """How the joint input space of a run is built.
+
+    A driver that is fixed leaves u, so that the others keep their meaning and a Sobol' analysis
+    spends nothing on it; `Drivers.constants` still lists it.
+
+    Parameters
+    ----------
+    fixed : dict of str to float or str
+        Driver -> value in its own unit: GtCO2/yr for ``potential__beccs``, a weight for
+        ``suitability__forests__north_america``. A network node takes the name of a state, as an
+        intervention (`do`): its parents no longer matter. ``budget_draw`` takes a land sink in
+        GtC/yr and picks the posterior draw nearest to it; ``network_tables`` takes the number of a
+        table draw.
+    quantiles : dict of str to float
+        Driver -> u in [0, 1], held there: 0.5 is the median of a scalar. A network node held at a u
+        still listens to its parents.
+    budget, network : bool
+        False leaves the budget posterior, or the network, out even where it is given.
+    window : str, optional
+        Window of the budget whose land and ocean sinks are drawn; by default the latest of at least
+        ten years.
+    basis : dict of str to str
+        Quantity -> basis of the claims to read, for example ``{"potential": "technical"}``; by
+        default the one `elicit` takes.
+    mass : float
+        Mass that a stated range low-high is taken to hold.
+    tables : int
+        Draws of the network's tables in the bank.
+    seed : int
+        Seed of that bank.
+
+    Examples
+    --------
+    >>> InputsSpec(fixed={"cost__daccs": 300.0}, quantiles={"budget_draw": 0.5}).mass
+    0.9
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fixed: dict[str, float | str] = Field(default_factory=dict)
+    quantiles: dict[str, float] = Field(default_factory=dict)
+    budget: bool = True
+    network: bool = True
+    window: str | None = None
+    basis: dict[str, str] = Field(default_factory=dict)
+    mass: float = Field(default=0.9, gt=0.0, lt=1.0)
+    tables: int = Field(default=512, ge=2, le=65_536)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    @field_validator("fixed")
+    @classmethod
+    def _finite(cls, value: dict[str, float | str]) -> dict[str, float | str]:
+        for name, number in value.items():
+            if not isinstance(number, str) and not math.isfinite(number):
+                raise ValueError(f"'{name}' must be fixed at a finite number, got {number}")
+        return value
+
+    @field_validator("quantiles")
+    @classmethod
+    def _in_unit_interval(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, number in value.items():
+            if not 0.0 <= number <= 1.0:
+                raise ValueError(f"'{name}' must be held at a u in [0, 1], got {number}")
+        return value
