@@ -1,0 +1,66 @@
+"""The `scenarios` and `optimize` sections of an analysis spec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ScenarioSpec(BaseModel):
+    """How many scenarios are handed to optimizers, and how they are picked.
+
+    Parameters
+    ----------
+    n : int
+        Scenarios.
+    method : {"forward_selection", "sample"}
+        Fast forward selection, or equally probable draws.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    n: int = Field(default=50, ge=1)
+    method: Literal["forward_selection", "sample"] = "forward_selection"
+
+
+class OptimizeSpec(BaseModel):
+    """The two-stage mean-CVaR programme; see `sinkrisk.scenarios.optimize` for each term.
+
+    Parameters
+    ----------
+    target : float or mapping, optional
+        Durable removal: cumulative GtCO2 over all periods, or period -> GtCO2/yr. Left out: the
+        analysis' own target.
+    cvar_level, risk_weight : float
+    shortfall_penalty : float, optional
+        USD/tCO2. Left out: the highest unit cost of any scenario.
+    commitment_share : float
+        Share of the cost owed for planned capacity whether or not it delivers.
+    total : mapping, optional
+        period -> GtCO2/yr, cap on the sum of the plans. Left out: the totals of the portfolios.
+    max_share : float, optional
+    budget : float, optional
+        Billion USD.
+    minimum, maximum : mapping, optional
+        pathway -> GtCO2/yr.
+    time_limit : float
+        Seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    target: Amount | dict[str, Amount] | None = None
+    cvar_level: float = Field(default=0.9, ge=0.0, lt=1.0)
+    risk_weight: Share = 0.5
+    shortfall_penalty: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    commitment_share: Share = 1.0
+    total: dict[str, Amount] | None = None
+    max_share: float | None = Field(default=None, gt=0.0, le=1.0)
+    budget: Amount | None = None
+    minimum: dict[str, Amount] | None = None
+    maximum: dict[str, Amount] | None = None
+    time_limit: float = Field(default=120.0, gt=0.0)
