@@ -1,0 +1,234 @@
+"""Value at risk, conditional value at risk and weighted quantiles of draws.
+
+The draws lie on the last axis. `direction` says which end is bad; results stay in the sign and
+unit of `x`: the CVaR of a cost is a high cost, the CVaR of a removal is a low removal.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sinkrisk.errors import InputError, Problem
+
+Direction = Literal["high_is_bad", "low_is_bad"]
+
+PROBABILITY_SLACK = 1e-12
+"""Rounding allowed where a sum of probabilities is compared with a level: ten times .1 is not 1."""
+
+Floats = NDArray[np.float64]
+
+
+def _check(
+    x: ArrayLike, level: float, direction: str, probability: ArrayLike | None
+) -> tuple[Floats, Floats | None]:
+    if direction not in get_args(Direction):
+        raise InputError(Problem("unknown direction", got=direction, allowed=get_args(Direction)))
+    if not 0.0 <= level < 1.0:
+        raise InputError(Problem("level outside its range", got=level, allowed="0 <= level < 1"))
+    return check_draws(x, probability)
+
+
+def check_draws(x: ArrayLike, probability: ArrayLike | None) -> tuple[Floats, Floats | None]:
+    """Return draws and their probabilities (None where equal) as float arrays.
+
+    Raises
+    ------
+    InputError
+        No draw, a NaN, or probabilities that are negative, of another length, or do not sum to 1.
+    """
+    values = np.asarray(x, dtype=float)
+    if values.ndim == 0 or values.shape[-1] == 0:
+        raise InputError(Problem("no draws", got=f"shape {values.shape}", allowed="draws on the last axis"))
+    if np.isnan(values).any():
+        raise InputError(
+            Problem("NaN among the draws", got=f"{int(np.isnan(values).sum())} of {values.size}")
+        )
+    return values, None if probability is None else check_probability(probability, values.shape[-1])
+
+
+def check_probability(probability: ArrayLike, draws: int) -> Floats:
+    """Return probabilities of `draws` draws as a float array that sums to exactly 1 up to rounding.
+
+    Raises
+    ------
+    InputError
+        For another length, a negative or NaN entry, or a sum off 1 by more than 1e-6.
+    """
+    weight = np.asarray(probability, dtype=float)
+    if weight.shape != (draws,):
+        raise InputError(
+            Problem("probability has another length", got=str(weight.shape), allowed=f"({draws},)")
+        )
+    if not np.all(weight >= 0.0):
+        raise InputError(Problem("probability negative or NaN", got=float(weight.min())))
+    total = float(weight.sum())
+    if abs(total - 1.0) > 1e-6:
+        raise InputError(Problem("probabilities do not sum to 1", got=total))
+    return np.asarray(weight / total)
+
+
+def _sorted(loss: Floats, weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Return losses in rising order, the probability of each, and the cumulative probability."""
+    n = loss.shape[-1]
+    if weight is None:
+        ordered = np.sort(loss, axis=-1)
+        each = np.full(n, 1.0 / n)
+        # Not a cumulative sum: k / n is exact where adding 1 / n k times is not.
+        return ordered, each, np.arange(1, n + 1) / n
+    order = np.argsort(loss, axis=-1, kind="stable")
+    each = weight[order]
+    return np.take_along_axis(loss, order, axis=-1), each, np.cumsum(each, axis=-1)
+
+
+def _value_at_risk(loss: Floats, level: float, weight: Floats | None) -> Floats:
+    ordered, each, cumulative = _sorted(loss, weight)
+    # A draw of probability zero is no value of the distribution, even at level 0.
+    reached = (cumulative >= level - PROBABILITY_SLACK) & (each > 0.0)
+    index = np.broadcast_to(np.argmax(reached, axis=-1), ordered.shape[:-1])
+    return np.asarray(np.take_along_axis(ordered, index[..., None], axis=-1)[..., 0])
+
+
+def _number_or_array(values: Floats) -> float | Floats:
+    return float(values) if values.ndim == 0 else values
+
+
+def value_at_risk(
+    x: ArrayLike,
+    level: float,
+    *,
+    direction: Direction = "high_is_bad",
+    probability: ArrayLike | None = None,
+) -> float | Floats:
+    """Return the value at risk: the smallest loss l with ``P(L <= l) >= level``.
+
+    Parameters
+    ----------
+    x : array_like, (..., draw)
+        Draws of the quantity on the last axis, any unit.
+    level : float
+        In [0, 1); 0.95 looks at the worst 5 %.
+    direction : {"high_is_bad", "low_is_bad"}
+        With "low_is_bad" the loss is ``-x``, and the result is turned back into the sign of `x`.
+    probability : array_like, (draw,), optional
+        Probability of each draw; equal when left out.
+
+    Returns
+    -------
+    float or ndarray
+        One of the draws, in the unit of `x`; an array where `x` has leading axes.
+
+    Raises
+    ------
+    InputError
+        For no draws, NaN, a level or direction out of range, or bad probabilities.
+
+    Notes
+    -----
+    ``VaR_b = inf{l : F(l) >= b}``, Rockafellar and Uryasev (2002).
+
+    Examples
+    --------
+    >>> value_at_risk([0.0, 10.0, 50.0, 200.0], 0.9, probability=[0.5, 0.3, 0.15, 0.05])
+    50.0
+    >>> value_at_risk([1.0, 2.0, 3.0, 4.0], 0.75, direction="low_is_bad")
+    2.0
+    """
+    values, weight = _check(x, level, direction, probability)
+    sign = -1.0 if direction == "low_is_bad" else 1.0
+    return _number_or_array(sign * _value_at_risk(sign * values, level, weight) + 0.0)
+
+
+def cvar(
+    x: ArrayLike,
+    level: float,
+    *,
+    direction: Direction = "high_is_bad",
+    probability: ArrayLike | None = None,
+) -> float | Floats:
+    """Return the conditional value at risk: the mean of the worst ``1 - level`` of probability.
+
+    Parameters
+    ----------
+    x, level, direction, probability
+        As in `value_at_risk`; level 0 gives the mean.
+
+    Returns
+    -------
+    float or ndarray
+        In the sign and unit of `x`.
+
+    Raises
+    ------
+    InputError
+        As in `value_at_risk`.
+
+    Notes
+    -----
+    ``CVaR_b = min_t t + E[(L - t)+] / (1 - b)``. A draw whose probability straddles the level is
+    split: only the part beyond the level counts (Rockafellar and Uryasev 2002), so the result is
+    coherent for discrete draws as well.
+
+    Examples
+    --------
+    >>> cvar([0.0, 10.0, 50.0, 200.0], 0.8, probability=[0.5, 0.3, 0.15, 0.05])
+    87.5
+    """
+    values, weight = _check(x, level, direction, probability)
+    sign = -1.0 if direction == "low_is_bad" else 1.0
+    ordered, each, cumulative = _sorted(sign * values, weight)
+    beyond = np.clip(cumulative - level, 0.0, each)
+    total = beyond.sum(axis=-1)
+    # Subtracting the value at risk first keeps CVaR >= VaR exactly and equal draws exact.
+    anchor = _value_at_risk(sign * values, level, weight)
+    excess = np.where(beyond > 0.0, np.maximum(ordered - anchor[..., None], 0.0), 0.0)
+    return _number_or_array(sign * (anchor + (beyond * excess).sum(axis=-1) / total) + 0.0)
+
+
+def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = None) -> Floats:
+    """Return weighted quantiles that interpolate between draws.
+
+    Parameters
+    ----------
+    x : array_like, (..., draw)
+    mass : array_like
+        Probabilities in [0, 1], scalar or one axis.
+    probability : array_like, (draw,), optional
+        Probability of each draw; equal when left out.
+
+    Returns
+    -------
+    ndarray, (...,) + mass.shape
+        For equal probabilities Hazen's rule: draw k of n sits at probability ``(k - 1/2) / n``;
+        with probabilities each draw sits at the middle of its own step, the same rule.
+
+    Raises
+    ------
+    InputError
+        For no draws, NaN, a mass outside [0, 1] or bad probabilities.
+
+    Examples
+    --------
+    >>> quantile([1.0, 2.0, 3.0, 4.0], [0.25, 0.5])
+    array([1.5, 2.5])
+    """
+    values, weight = check_draws(x, probability)
+    wanted = np.asarray(mass, dtype=float)
+    if not np.all((wanted >= 0.0) & (wanted <= 1.0)):
+        raise InputError(Problem("quantile outside its range", got=wanted.tolist(), allowed="0 .. 1"))
+    if weight is None:
+        return np.moveaxis(
+            np.asarray(np.quantile(values, wanted, axis=-1, method="hazen")),
+            range(wanted.ndim),
+            range(values.ndim - 1, values.ndim - 1 + wanted.ndim),
+        )
+    flat = values.reshape(-1, values.shape[-1])[:, weight > 0.0]
+    each = weight[weight > 0.0]
+    out = np.empty((flat.shape[0], wanted.size))
+    for i, row in enumerate(flat):
+        order = np.argsort(row, kind="stable")
+        step = each[order]
+        out[i] = np.interp(wanted.ravel(), np.cumsum(step) - step / 2.0, row[order])
+    return out.reshape(values.shape[:-1] + wanted.shape)
