@@ -1,0 +1,63 @@
+"""Pathway-Region-Temporal portfolios: named strategies, simulation, measures and ranking.
+
+`load_portfolios` and `plan` make plans, `simulate` runs them over joint draws of the inputs,
+`measure` and `summarise` turn outcomes into criteria, `rank` says which portfolio is how likely
+the best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sinkrisk import lazy
+
+if TYPE_CHECKING:
+    from sinkrisk.portfolio.candidates import (
+        load_plans as load_plans,
+        load_portfolios as load_portfolios,
+        plan as plan,
+        plan_from_table as plan_from_table,
+        plan_table as plan_table,
+    )
+    from sinkrisk.portfolio.ledgers import check_identities as check_identities
+    from sinkrisk.portfolio.measuring import measure as measure, summarise as summarise
+    from sinkrisk.portfolio.ranking import rank as rank
+    from sinkrisk.portfolio.simulation import (
+        capacity as capacity,
+        check_plan as check_plan,
+        simulate as simulate,
+    )
+    from sinkrisk.portfolio.specification import (
+        PortfolioSpec as PortfolioSpec,
+        RankSpec as RankSpec,
+        TargetSpec as TargetSpec,
+    )
+    from sinkrisk.portfolio.tables import (
+        ranking_sentence as ranking_sentence,
+        ranking_table as ranking_table,
+        summary_table as summary_table,
+    )
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "PortfolioSpec": ".specification",
+        "RankSpec": ".specification",
+        "TargetSpec": ".specification",
+        "capacity": ".simulation",
+        "check_identities": ".ledgers",
+        "check_plan": ".simulation",
+        "load_plans": ".candidates",
+        "load_portfolios": ".candidates",
+        "measure": ".measuring",
+        "plan": ".candidates",
+        "plan_from_table": ".candidates",
+        "plan_table": ".candidates",
+        "ranking_sentence": ".tables",
+        "ranking_table": ".tables",
+        "summary_table": ".tables",
+        "rank": ".ranking",
+        "simulate": ".simulation",
+        "summarise": ".measuring",
+    },
+)

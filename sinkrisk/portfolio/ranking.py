@@ -1,0 +1,187 @@
+"""Ranking portfolios over uncertain outcomes and uncertain preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from sinkrisk import risk
+from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.measuring import weights_of
+from sinkrisk.portfolio.specification import RankSpec
+from sinkrisk.risk.acceptability import dirichlet_weights
+from sinkrisk.rng import RandomSource, generator
+
+Floats = NDArray[np.float64]
+
+SCALE = (0.05, 0.95)
+"""Pooled quantiles that become score 0 and 1: the tails of one wild portfolio do not set the scale."""
+
+WEIGHT_DRAWS = 10_000
+
+
+def partial_values(
+    measures: xr.DataArray, probability: ArrayLike | None = None
+) -> tuple[Floats, dict[str, tuple[float, float]]]:
+    """Bring criteria to a common scale on which more is better.
+
+    Parameters
+    ----------
+    measures : DataArray, (sample, portfolio, criterion)
+        With the coordinate ``direction`` (criterion).
+    probability : array_like, (sample,), optional
+        Probability of each draw.
+
+    Returns
+    -------
+    scores : ndarray, (sample, portfolio, criterion)
+        0 at the pooled 5 % quantile over all draws and portfolios, 1 at the 95 % quantile, linear
+        between and flat beyond, turned round where the criterion is minimised. A criterion that is
+        the same everywhere scores 0. Where a criterion is not defined (a cost per tonne without a
+        tonne) the score is 0, the worst: a portfolio that does nothing gains nothing by it.
+    scale : dict of str to (float, float)
+        The two quantiles, in the criterion's unit.
+    """
+    values = measures.transpose("sample", "portfolio", "criterion")
+    data = np.asarray(values.values, dtype=float)
+    weight = np.repeat(weights_of(measures, probability)[:, None], data.shape[1], axis=1)
+    scores = np.zeros(data.shape)
+    scale: dict[str, tuple[float, float]] = {}
+    for c, (name, direction) in enumerate(
+        zip(values["criterion"].values, values["direction"].values, strict=True)
+    ):
+        x = data[..., c]
+        defined = np.isfinite(x)
+        if not defined.any():
+            scale[str(name)] = (np.nan, np.nan)
+            continue
+        each = weight[defined]
+        probability_each = None if np.ptp(each) <= 1e-15 else each / each.sum()
+        low, high = risk.quantile(x[defined], SCALE, probability=probability_each)
+        scale[str(name)] = (float(low), float(high))
+        if high > low:
+            score = np.clip((np.where(defined, x, low) - low) / (high - low), 0.0, 1.0)
+            scores[..., c] = np.where(defined, 1.0 - score if direction == "minimise" else score, 0.0)
+    return scores, scale
+
+
+def _choose(measures: xr.DataArray, criteria: Sequence[str] | None, weights: Any) -> list[str]:
+    known = [str(v) for v in measures["criterion"].values]
+    found = Problems()
+    if criteria is None:
+        criteria = list(weights) if isinstance(weights, (Mapping, list, tuple)) else known
+    for name in criteria:
+        if name not in known:
+            found.add("unknown criterion", got=name, allowed=known)
+    if not criteria or len(set(criteria)) < len(criteria):
+        found.add("criteria must name at least one criterion, none twice", got=", ".join(criteria))
+    if isinstance(weights, (Mapping, list, tuple)) and set(weights) != set(criteria):
+        found.add(
+            "weights and criteria name different criteria", got=", ".join(weights), allowed=list(criteria)
+        )
+    found.raise_if_any()
+    return list(criteria)
+
+
+def _weights(weights: Any, criteria: list[str], count: int, rng: np.random.Generator) -> tuple[Floats, str]:
+    """Return weight vectors (count, criterion) in the order of `criteria`, and what they are."""
+    if weights is None or weights == "uniform":
+        return dirichlet_weights(count, np.ones(len(criteria)), rng=rng), "uniform on the simplex"
+    if isinstance(weights, Mapping):
+        alphas = [float(weights[name]) for name in criteria]
+        if not all(0.0 < a < float("inf") for a in alphas):
+            raise InputError(Problem("Dirichlet concentrations must be positive", got=dict(weights)))
+        return dirichlet_weights(count, alphas, rng=rng), "Dirichlet: " + ", ".join(
+            f"{n} {a:g}" for n, a in zip(criteria, alphas, strict=True)
+        )
+    if isinstance(weights, (list, tuple)):
+        ordered = dirichlet_weights(count, np.ones(len(criteria)), rng=rng, ordinal=True)
+        return ordered[:, [list(weights).index(n) for n in criteria]], "ordinal: " + " >= ".join(weights)
+    raise InputError(
+        Problem(
+            "weights not understood",
+            got=weights,
+            allowed="'uniform', a dict of concentrations, a list in order",
+        )
+    )
+
+
+def rank(
+    measures: xr.DataArray,
+    *,
+    weights: str | Mapping[str, float] | Sequence[str] | RankSpec | None = None,
+    rng: RandomSource = None,
+    criteria: Sequence[str] | None = None,
+    probability: ArrayLike | None = None,
+) -> xr.Dataset:
+    """Say with which probability each portfolio takes each rank.
+
+    Parameters
+    ----------
+    measures : DataArray, (sample, portfolio, criterion)
+        From `measure`.
+    weights : "uniform", mapping, sequence or RankSpec, optional
+        Preferences between criteria. "uniform" (the same as None): every weighting is as likely. A
+        mapping criterion -> Dirichlet concentration. A sequence of criteria, the most important
+        first: uniform over all weightings in that order. A RankSpec brings its criteria along.
+    rng : int, Generator or None
+    criteria : sequence of str, optional
+        Criteria that count; those that `weights` names, else all of `measures`. ``RankSpec()``
+        stands for the review's six axes.
+    probability : array_like, (sample,), optional
+        Probability of each draw; the coordinate of `measures`, or equal, when left out.
+
+    Returns
+    -------
+    Dataset
+        ``rank_acceptability`` (portfolio, rank), ``central_weight`` (portfolio, criterion),
+        ``confidence`` (portfolio), ``pairwise`` (portfolio, other), as in `risk.smaa`, and
+        ``scale_low``, ``scale_high`` (criterion), the values that score 0 and 1 before
+        orientation. Scores are those of `partial_values`.
+
+    Raises
+    ------
+    InputError
+        For criteria that are not measured, or weights that do not fit them.
+
+    Notes
+    -----
+    Draws enter as a fair sample of the joint uncertainty, weights independently of them.
+    """
+    if isinstance(weights, RankSpec):
+        criteria = weights.criteria if criteria is None else criteria
+        weights = weights.weights
+    chosen = _choose(measures, criteria, weights)
+    picked = measures.sel(criterion=chosen)
+    random = generator(rng)
+    scores, scale = partial_values(picked, probability)
+    drawn, text = _weights(weights, chosen, max(WEIGHT_DRAWS, scores.shape[0]), random)
+    result = risk.smaa(scores, weights=drawn, probability=weights_of(measures, probability), rng=random)
+    portfolios = [str(v) for v in picked["portfolio"].values]
+    out = xr.Dataset(
+        {
+            "rank_acceptability": (("portfolio", "rank"), result["rank_acceptability"], {"units": "1"}),
+            "central_weight": (("portfolio", "criterion"), result["central_weight"], {"units": "1"}),
+            "confidence": (("portfolio",), result["confidence"], {"units": "1"}),
+            "pairwise": (("portfolio", "other"), result["pairwise"], {"units": "1"}),
+            "scale_low": (("criterion",), [scale[n][0] for n in chosen]),
+            "scale_high": (("criterion",), [scale[n][1] for n in chosen]),
+        },
+        coords={
+            "portfolio": portfolios,
+            "rank": np.arange(1, len(portfolios) + 1),
+            "criterion": chosen,
+            "other": portfolios,
+            "unit": ("criterion", [str(v) for v in picked["unit"].values])
+            if "unit" in picked.coords
+            else ("criterion", [""] * len(chosen)),
+        },
+        attrs={"method": "SMAA-2", "weights": text, "draws": scores.shape[0], "weight_draws": drawn.shape[0]},
+    )
+    if "name" in picked.coords:
+        out = out.assign_coords(name=picked["name"].reset_coords(drop=True))
+    return out

@@ -1,0 +1,147 @@
+"""What a spec says about portfolios, the target and the ranking, as models that refuse unknown keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sinkrisk import units
+from sinkrisk.errors import InputError, Problem
+
+AXES: tuple[str, ...] = (
+    "sequestration_rate",
+    "storage_permanence",
+    "technological_maturity",
+    "marginal_abatement_cost",
+    "energy_intensity",
+    "ecological_risk",
+)
+"""The six axes of the review's section 4.1.1: the criteria a ranking takes when none are named."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PortfolioSpec(_Strict):
+    """Which portfolios are compared, and how much they plan.
+
+    Parameters
+    ----------
+    file : str, optional
+        CSV of shares (`candidates.load_portfolios`); the review's strategies when left out.
+    names : list of str, optional
+        Portfolios to keep; all when left out.
+    total : dict of str to float
+        Period -> planned total, GtCO2/yr.
+    """
+
+    file: str | None = None
+    names: list[str] | None = None
+    total: dict[str, float]
+
+    @field_validator("total")
+    @classmethod
+    def _total(cls, value: dict[str, float]) -> dict[str, float]:
+        if not value or not any(v > 0.0 for v in value.values()):
+            raise ValueError("at least one period needs a positive total")
+        for period, amount in value.items():
+            if not 0.0 <= amount < float("inf"):
+                raise ValueError(f"total of '{period}' must be 0 or more GtCO2/yr, got {amount}")
+        return value
+
+
+class TargetSpec(_Strict):
+    """What the portfolios are held against: a cumulative durable removal.
+
+    Parameters
+    ----------
+    net_removal : float
+        Cumulative net durable removal, positive, in `unit`.
+    unit : str
+        A unit of mass of carbon or CO2, converted to GtCO2.
+    year : int
+        Until when, see `measuring.years_until`.
+    """
+
+    net_removal: float = Field(gt=0.0, allow_inf_nan=False)
+    unit: str = "GtCO2"
+    year: int = 2100
+
+    @field_validator("unit")
+    @classmethod
+    def _unit(cls, value: str) -> str:
+        # InputError is a ValueError, so pydantic reports it with its place.
+        units.factor(value, "GtCO2")
+        return value
+
+    @property
+    def net_removal_gtco2(self) -> float:
+        """The target in GtCO2."""
+        return self.net_removal * units.factor(self.unit, "GtCO2")
+
+
+class RankSpec(_Strict):
+    """How portfolios are ranked.
+
+    Parameters
+    ----------
+    criteria : list of str
+        Criteria that count; when left out those that `weights` names, or else the review's six
+        axes.
+    weights : "uniform", dict or list
+        "uniform": every weighting is as likely. A dict criterion -> Dirichlet concentration. A
+        list of the criteria, the most important first (ordinal).
+    """
+
+    criteria: list[str] = Field(default_factory=lambda: list(AXES))
+    weights: Literal["uniform"] | dict[str, float] | list[str] = "uniform"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_weights(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("criteria") is None:
+            weights = data.get("weights")
+            named = list(weights) if isinstance(weights, (dict, list)) else list(AXES)
+            return {**data, "criteria": named}
+        return data
+
+    @field_validator("criteria")
+    @classmethod
+    def _criteria(cls, value: list[str]) -> list[str]:
+        if not value or len(set(value)) < len(value):
+            raise ValueError("criteria must name at least one criterion, none twice")
+        return value
+
+    @model_validator(mode="after")
+    def _weights(self) -> RankSpec:
+        if isinstance(self.weights, dict) and not all(0.0 < v < float("inf") for v in self.weights.values()):
+            raise ValueError("Dirichlet concentrations must be positive")
+        if not isinstance(self.weights, str):
+            missing = set(self.criteria) ^ set(self.weights)
+            if missing:
+                raise ValueError(
+                    f"weights and criteria name different criteria: {', '.join(sorted(missing))}"
+                )
+        return self
+
+
+def make_target(target: TargetSpec | Mapping[str, Any]) -> TargetSpec:
+    """Return a target from a mapping, with every problem in one `InputError`."""
+    if isinstance(target, TargetSpec):
+        return target
+    try:
+        return TargetSpec.model_validate(dict(target))
+    except ValidationError as error:
+        raise InputError(
+            [
+                Problem(
+                    str(item["msg"]).removeprefix("Value error, "),
+                    key=".".join(["target", *map(str, item["loc"])]),
+                    **({} if item["type"] in ("missing", "value_error") else {"got": item["input"]}),
+                )
+                for item in error.errors()
+            ]
+        ) from error

@@ -1,0 +1,112 @@
+"""Summaries and rankings as tidy tables and as a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_PROBABILITIES = ("probability_met", "probability_defined")
+
+
+def summary_table(summary: xr.DataArray) -> pd.DataFrame:
+    """Return a summary as a tidy table.
+
+    Parameters
+    ----------
+    summary : DataArray, (portfolio, criterion, statistic)
+        From `summarise`.
+
+    Returns
+    -------
+    DataFrame
+        Columns portfolio, criterion, statistic, value, unit, interval_kind, interval_mass,
+        tail_mass. The interval is named on the rows ``low`` and ``high``, the tail on the rows
+        ``value_at_risk`` and ``cvar``; statistics that do not apply keep no row.
+    """
+    import pandas as pd
+
+    units = dict(zip(summary["criterion"].values, summary["unit"].values, strict=True))
+    values = summary.transpose("portfolio", "criterion", "statistic")
+    rows = []
+    for f, portfolio in enumerate(values["portfolio"].values):
+        for c, criterion in enumerate(values["criterion"].values):
+            for s, statistic in enumerate(values["statistic"].values):
+                if statistic == "probability_met" and np.isnan(values.values[f, c, s]):
+                    continue
+                interval = statistic in ("low", "high")
+                rows.append(
+                    {
+                        "portfolio": str(portfolio),
+                        "criterion": str(criterion),
+                        "statistic": str(statistic),
+                        "value": float(values.values[f, c, s]),
+                        "unit": "1" if statistic in _PROBABILITIES else str(units[criterion]),
+                        "interval_kind": summary.attrs["interval_kind"] if interval else "",
+                        "interval_mass": summary.attrs["interval_mass"] if interval else np.nan,
+                        "tail_mass": summary.attrs["tail_mass"]
+                        if statistic in ("value_at_risk", "cvar")
+                        else np.nan,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
+    """Return a ranking as a tidy table.
+
+    Parameters
+    ----------
+    ranking : Dataset
+        From `rank`.
+
+    Returns
+    -------
+    DataFrame
+        Columns portfolio, quantity, label, value, where label is the rank, the criterion, the
+        other portfolio, or empty for the confidence.
+    """
+    import pandas as pd
+
+    rows = []
+    for f, portfolio in enumerate(ranking["portfolio"].values):
+        for quantity, dim in (
+            ("rank_acceptability", "rank"),
+            ("central_weight", "criterion"),
+            ("confidence", None),
+            ("pairwise", "other"),
+        ):
+            values = np.atleast_1d(ranking[quantity].values[f])
+            labels = [""] if dim is None else [str(v) for v in ranking[dim].values]
+            rows += [
+                {"portfolio": str(portfolio), "quantity": quantity, "label": label, "value": float(value)}
+                for label, value in zip(labels, values, strict=True)
+                if not (quantity == "pairwise" and label == str(portfolio))
+            ]
+    return pd.DataFrame(rows)
+
+
+def ranking_sentence(ranking: xr.Dataset) -> str:
+    """Return what a ranking says, in a sentence or two.
+
+    Parameters
+    ----------
+    ranking : Dataset
+        From `rank`.
+    """
+    first = ranking["rank_acceptability"].values[:, 0]
+    order = np.argsort(-first, kind="stable")
+    names = [str(v) for v in (ranking["name"] if "name" in ranking.coords else ranking["portfolio"]).values]
+    best, rest = order[0], [i for i in order[1:3] if first[i] > 0.0]
+    text = f"{names[best]} is most often first: in {first[best]:.0%} of draws and weightings"
+    if rest:
+        text += ", before " + " and ".join(f"{names[i]} ({first[i]:.0%})" for i in rest)
+    confidence = float(ranking["confidence"].values[best])
+    return (
+        f"{text}. With its central weights it is first in {confidence:.0%} of draws "
+        f"({ranking.attrs['draws']} draws; weights: {ranking.attrs['weights']})."
+    )

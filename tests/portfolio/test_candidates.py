@@ -1,0 +1,165 @@
+"""Named portfolios, a user's tables, and the message of every broken file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from sinkrisk import portfolio
+from sinkrisk.errors import InputError
+from sinkrisk.portfolio.specification import AXES, PortfolioSpec, RankSpec, TargetSpec, make_target
+
+BAD = Path(__file__).parents[1] / "data" / "bad"
+TOTAL = {"near_term": 0.5, "mid_term": 2.0, "long_term": 8.0}
+
+
+def test_the_reviews_strategies_are_there_and_say_what_the_review_says():
+    shares = portfolio.load_portfolios()["share"]
+    assert set(shares["portfolio"].values) == {
+        "nature_foundation", "phased", "engineered_first", "nature_first", "developing_country_mix",
+        "balanced", "daccs_only", "beccs_only", "biochar_only", "forests_only",
+    }  # fmt: skip
+    np.testing.assert_allclose(shares.sum("pathway"), 1.0, rtol=1e-15)
+    assert (shares >= 0.0).all()
+    nature = ["forests", "wetlands", "croplands", "grasslands", "deserts", "urban", "coastal_blue_carbon"]
+    # Section 4.1.1: nature the foundation (most of it), engineered the supplement (but some).
+    assert (shares.sel(portfolio="nature_foundation", pathway=nature).sum("pathway") > 0.5).all()
+    np.testing.assert_allclose(shares.sel(portfolio="nature_first", pathway=nature).sum("pathway"), 1.0)
+    # Section 4.1.3: what each phase names carries most of it.
+    phased = shares.sel(portfolio="phased")
+    named = {
+        "near_term": ["beccs", "point_source_ccs"],
+        "mid_term": ["biochar", "enhanced_weathering", "wetlands", "forests"],
+        "long_term": ["oae"],
+    }
+    for period, pathways in named.items():
+        assert float(phased.sel(period=period, pathway=pathways).sum()) > 0.5
+    assert "microbial_carbon_pump" not in shares["pathway"].values
+
+
+def test_names_are_kept_in_the_order_asked_for():
+    chosen = portfolio.load_portfolios(names=["phased", "balanced"])
+    assert chosen["portfolio"].values.tolist() == ["phased", "balanced"]
+    assert chosen["name"].values.tolist() == ["Phased", "Balanced"]
+
+
+def test_plan_multiplies_shares_by_totals():
+    plans = portfolio.plan(portfolio.load_portfolios(), TOTAL)
+    np.testing.assert_allclose(plans["planned"].sum("pathway").sel(portfolio="phased"), [0.5, 2.0, 8.0])
+    assert plans["planned"].attrs["units"] == "GtCO2/yr"
+
+
+def test_plans_are_written_and_read_back(tmp_path):
+    plans = portfolio.plan(portfolio.load_portfolios(names=["phased", "daccs_only"]), TOTAL)
+    table = portfolio.plan_table(plans)
+    table.to_csv(tmp_path / "portfolios.csv", index=False)
+    back = portfolio.load_plans(tmp_path / "portfolios.csv")
+    xr.testing.assert_allclose(back, plans, rtol=1e-12)
+    assert back["name"].values.tolist() == ["Phased", "DACCS only"]
+
+
+def test_a_table_of_one_portfolio_in_another_unit():
+    table = pd.DataFrame(
+        {"pathway": ["daccs"], "period": ["mid_term"], "planned": [1500.0], "unit": ["MtCO2/yr"]}
+    )
+    plans = portfolio.plan_from_table(table, portfolio="optimum", name="Optimum")
+    assert float(plans["planned"].sum()) == pytest.approx(1.5)
+    assert float(
+        plans["planned"].sel(portfolio="optimum", pathway="daccs", period="mid_term")
+    ) == pytest.approx(1.5)
+    with pytest.raises(InputError, match="key 'unit': plan lacks a column"):
+        portfolio.plan_from_table(table.drop(columns="unit"), portfolio="optimum")
+
+
+@pytest.mark.parametrize(
+    ("file", "messages"),
+    [
+        ("shares_off", ["shares of 'mix' in 'near_term' do not sum to 1: got 0.9"]),
+        ("negative_share", ["row 3, key 'share': negative share: got -0.2; allowed: 0 or more"]),
+        ("unknown_pathway", ["row 2, key 'pathway': unknown pathway: got 'dacs'", "did you mean 'daccs'?"]),
+        (
+            "unknown_period",
+            ["row 3, key 'period': unknown period: got 'midterm'", "did you mean 'mid_term'?"],
+        ),
+        (
+            "empty",
+            ["portfolios: no row; one per portfolio, pathway and period: portfolio, pathway, period, share"],
+        ),
+        ("missing_period", ["key 'long_term': portfolio without shares in a period: got 'mix'"]),
+        ("missing_column", ["key 'period': portfolios: missing column: got 'portfolio, pathway, share'"]),
+        (
+            "several",
+            [
+                "row 2, key 'share': not a number: got 'half'",
+                "row 3: given twice: got 'mix, daccs, near_term'",
+                "row 5, key 'pathway': unknown pathway: got 'microbial_carbon_pump'",
+            ],
+        ),
+    ],
+)
+def test_broken_shares_are_named(file, messages):
+    path = BAD / f"portfolio_{file}.csv"
+    with pytest.raises(InputError) as caught:
+        portfolio.load_portfolios(path)
+    for message in [str(path), *messages]:
+        assert message in str(caught.value)
+
+
+def test_broken_plans_are_named():
+    with pytest.raises(InputError) as caught:
+        portfolio.load_plans(BAD / "portfolio_negative_plan.csv")
+    for message in (
+        "row 2, key 'planned': negative planned: got -1.0; allowed: 0 or more",
+        "row 3, key 'unit': cannot turn 'GtCO2' into 'GtCO2/yr'",
+        "empty portfolio: it plans nothing: got 'none'",
+    ):
+        assert message in str(caught.value)
+
+
+def test_unknown_portfolio_and_totals_are_named():
+    with pytest.raises(InputError, match=r"unknown portfolio: got 'phasd'; .* did you mean 'phased'"):
+        portfolio.load_portfolios(names=["phasd"])
+    shares = portfolio.load_portfolios()
+    for total, message in (
+        ({"near_term": 1.0, "mid_term": 1.0}, "key 'total.long_term': period without a planned total"),
+        (TOTAL | {"later": 1.0}, "total of an unknown period: got 'later'"),
+        (TOTAL | {"mid_term": -1.0}, "planned total out of range: got -1.0"),
+        (TOTAL | {"mid_term": math.nan}, "planned total out of range: got nan"),
+        (dict.fromkeys(TOTAL, 0.0), "the planned totals are all zero"),
+    ):
+        with pytest.raises(InputError, match=message):
+            portfolio.plan(shares, total)
+
+
+def test_target_converts_its_unit_and_refuses_a_wrong_one():
+    assert TargetSpec(net_removal=1.0, unit="GtC").net_removal_gtco2 == pytest.approx(44.0 / 12.0)
+    with pytest.raises(InputError) as caught:
+        make_target({"net_removal": -1.0, "unit": "GtCO2/yr", "yaer": 2100})
+    for message in (
+        "key 'target.net_removal': Input should be greater than 0: got -1.0",
+        "key 'target.unit': cannot turn 'GtCO2/yr' into 'GtCO2'",
+        "key 'target.yaer': Extra inputs are not permitted",
+    ):
+        assert message in str(caught.value)
+
+
+def test_specs_refuse_what_makes_no_sense():
+    assert RankSpec().criteria == list(AXES)
+    assert RankSpec(weights=["total_cost", "shortfall"]).criteria == ["total_cost", "shortfall"]
+    with pytest.raises(ValueError, match="different criteria: shortfall"):
+        RankSpec(criteria=["total_cost"], weights={"total_cost": 1.0, "shortfall": 1.0})
+    with pytest.raises(ValueError, match="concentrations must be positive"):
+        RankSpec(weights={"total_cost": 0.0})
+    with pytest.raises(ValueError, match="at least one criterion, none twice"):
+        RankSpec(criteria=["total_cost", "total_cost"])
+    with pytest.raises(ValueError, match="at least one period needs a positive total"):
+        PortfolioSpec(total={"near_term": 0.0})
+    with pytest.raises(ValueError, match="total of 'near_term' must be 0 or more"):
+        PortfolioSpec(total={"near_term": -1.0, "mid_term": 1.0})
+    with pytest.raises(ValueError, match="Extra inputs"):
+        PortfolioSpec(total=TOTAL, totl=1)

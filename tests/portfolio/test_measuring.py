@@ -1,0 +1,216 @@
+"""Criteria by hand, summaries against weights and repetition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import integrate
+
+from sinkrisk import portfolio, risk
+from sinkrisk.errors import InputError
+from sinkrisk.portfolio.measuring import CRITERIA, annuity, years_until
+
+from .conftest import build_drawn, plans, random_plans, simple_drawn
+
+TARGET = {"net_removal": 100.0, "unit": "GtCO2", "year": 2100}
+
+
+def measured(drawn, table, criteria, **further):
+    out = portfolio.simulate(drawn, plans(drawn, table))
+    return portfolio.measure(out, target=TARGET | further, criteria=criteria).isel(sample=0, portfolio=0)
+
+
+def test_criteria_by_hand(criteria):
+    # 1 GtCO2/yr of DACCS and 1 of biochar with half-life 100 yr, flat costs of 100, energy 2, TRL 8 and 6.
+    drawn = simple_drawn("daccs", discount_rate=0.03)
+    drawn["half_life"].loc[{"pathway": "biochar"}] = 100.0
+    drawn["trl"].loc[{"pathway": "biochar"}] = 6.0
+    drawn["ecological_risk"].loc[{"pathway": "biochar"}] = 0.4
+    got = measured(drawn, {"p": {"daccs": 1.0, "biochar": 1.0}}, criteria)
+    k = np.log(2.0) / 100.0
+    stock = {t: (1.0 - np.exp(-k * t)) / k for t in (25.0, 76.0)}
+    worth, _ = integrate.quad(lambda t: 1.03**-t, 0.0, 76.0)
+    expected = {
+        "sequestration_rate": (76.0 + stock[76.0]) / 76.0,
+        "storage_permanence": 0.75,
+        "technological_maturity": 7.0,
+        "marginal_abatement_cost": 100.0,
+        "energy_intensity": 2.0,
+        "ecological_risk": 0.3,
+        "net_removal_2050": 25.0 + stock[25.0],
+        "net_removal_2100": 76.0 + stock[76.0],
+        "total_cost": 200.0 * worth,
+        "shortfall": 0.0,
+    }
+    for name, value in expected.items():
+        assert float(got.sel(criterion=name)) == pytest.approx(value, rel=1e-9), name
+
+
+def test_shortfall_counts_durable_removal_only(criteria):
+    drawn = simple_drawn("forests", half_life=100.0)
+    got = measured(drawn, {"p": {"forests": 2.0}}, criteria)
+    # 152 Gt removed, half of it durable.
+    assert float(got.sel(criterion="shortfall")) == pytest.approx(24.0)
+    half = measured(drawn, {"p": {"forests": 2.0}}, criteria, year=2050)
+    assert float(half.sel(criterion="shortfall")) == pytest.approx(75.0)
+
+
+def test_avoided_emissions_are_no_removal_but_cost(criteria):
+    got = measured(simple_drawn("point_source_ccs"), {"p": {"point_source_ccs": 2.0}}, criteria)
+    for name in ("sequestration_rate", "net_removal_2050", "net_removal_2100"):
+        assert float(got.sel(criterion=name)) == 0.0
+    assert np.isnan(float(got.sel(criterion="storage_permanence")))
+    assert float(got.sel(criterion="marginal_abatement_cost")) == pytest.approx(100.0)
+    assert float(got.sel(criterion="shortfall")) == 100.0
+
+
+def test_ratios_are_undefined_where_nothing_was_deployed(criteria):
+    drawn = simple_drawn("daccs", current_capacity=0.0)
+    got = measured(drawn, {"p": {"daccs": 1.0}}, criteria)
+    undefined = got["criterion"].values[np.isnan(got.values)].tolist()
+    assert undefined == [
+        "storage_permanence", "technological_maturity", "marginal_abatement_cost",
+        "energy_intensity", "ecological_risk",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("year", "years"), [(2050, [10, 15, 0]), (2100, [10, 15, 51]), (2040, [10, 5, 0]), (2034, [10, 0, 0])]
+)
+def test_years_until(year, years):
+    assert years_until(build_drawn(1), year).values.tolist() == years
+
+
+def test_annuity_equals_integration():
+    drawn = build_drawn(1)
+    for rate in (0.0, 1e-9, 0.05):
+        got = annuity(xr.DataArray([rate], dims="sample"), drawn["period_start"], drawn["period_length"])
+        for value, (a, b) in zip(got.values[0], ((0, 10), (10, 25), (25, 76)), strict=True):
+            assert value == pytest.approx(
+                integrate.quad(lambda t, r=rate: (1.0 + r) ** -t, a, b)[0], rel=1e-9
+            )
+
+
+def test_measures_carry_unit_direction_and_axis(criteria):
+    drawn = build_drawn(10)
+    out = portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=TARGET, criteria=criteria)
+    assert out.dims == ("sample", "portfolio", "criterion")
+    assert out["unit"].sel(criterion="total_cost") == "billion USD"
+    assert out["direction"].sel(criterion="shortfall") == "minimise"
+    assert int(out["axis"].sum()) == 6
+    assert set(out["criterion"].values) == set(CRITERIA)
+    # Summaries and measures are written by the pipeline.
+    portfolio.summarise(out)
+
+
+def test_shipped_criteria_are_all_measured():
+    drawn = build_drawn(5)
+    out = portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=TARGET)
+    assert set(out["criterion"].values) == set(CRITERIA)
+    assert int(out["axis"].sum()) == 6
+
+
+def test_measures_of_chunks_equal_those_in_memory(criteria):
+    drawn = build_drawn(30)
+    plan = random_plans(drawn)
+    whole = portfolio.measure(portfolio.simulate(drawn, plan), target=TARGET, criteria=criteria)
+    lazy = portfolio.measure(portfolio.simulate(drawn, plan, chunks=8), target=TARGET, criteria=criteria)
+    xr.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole, rtol=1e-12)
+
+
+def test_summary_by_hand(criteria):
+    drawn = build_drawn(400, seed=8)
+    out = portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=TARGET, criteria=criteria)
+    summary = portfolio.summarise(out, level=0.8, tail=0.9)
+    assert summary.attrs["interval_kind"] == "equal-tailed"
+    assert summary.attrs["interval_mass"] == 0.8
+    assert summary.attrs["tail_mass"] == pytest.approx(0.1)
+    first = out.isel(portfolio=0)
+    cost, removal = first.sel(criterion="total_cost").values, first.sel(criterion="net_removal_2100").values
+    of = summary.isel(portfolio=0)
+    assert float(of.sel(criterion="total_cost", statistic="mean")) == pytest.approx(cost.mean())
+    assert float(of.sel(criterion="total_cost", statistic="sd")) == pytest.approx(cost.std())
+    assert float(of.sel(criterion="total_cost", statistic="low")) == pytest.approx(
+        float(risk.quantile(cost, 0.1))
+    )
+    # The bad end of a cost is high, that of a removal low: the mean of the worst 40 of 400.
+    assert float(of.sel(criterion="total_cost", statistic="cvar")) == pytest.approx(
+        np.sort(cost)[-40:].mean()
+    )
+    assert float(of.sel(criterion="net_removal_2100", statistic="cvar")) == pytest.approx(
+        np.sort(removal)[:40].mean()
+    )
+    missing = first.sel(criterion="shortfall").values
+    met = of.sel(statistic="probability_met")
+    assert float(met.sel(criterion="shortfall")) == pytest.approx((missing == 0.0).mean())
+    assert np.isnan(met.drop_sel(criterion="shortfall")).all()
+
+
+def test_weights_equal_repetition(criteria):
+    drawn = build_drawn(60, seed=9)
+    out = portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=TARGET, criteria=criteria)
+    counts = np.random.default_rng(1).integers(0, 4, 60)
+    weighted = portfolio.summarise(out, probability=counts / counts.sum())
+    repeated = out.isel(sample=np.repeat(np.arange(60), counts)).drop_vars("probability")
+    plain = portfolio.summarise(repeated)
+    # Interpolated quantiles are no functions of the distribution alone; all the rest is.
+    exact = ["mean", "sd", "value_at_risk", "cvar", "probability_met", "probability_defined"]
+    np.testing.assert_allclose(weighted.sel(statistic=exact), plain.sel(statistic=exact), rtol=1e-9)
+
+
+def test_summary_is_conditional_on_being_defined(criteria):
+    drawn = build_drawn(50)
+    drawn["current_capacity"][:20] = 0.0
+    out = portfolio.simulate(drawn, plans(drawn, {"a": {"daccs": 1.0}}))
+    measures = portfolio.measure(out.assign(received=0.0 * out["received"]), target=TARGET, criteria=criteria)
+    cost = portfolio.summarise(measures).isel(portfolio=0).sel(criterion="marginal_abatement_cost")
+    assert float(cost.sel(statistic="probability_defined")) <= 0.6 + 1e-12
+    assert np.isfinite(float(cost.sel(statistic="cvar")))
+
+
+def test_tables_are_tidy(criteria):
+    drawn = build_drawn(20)
+    out = portfolio.measure(
+        portfolio.simulate(drawn, random_plans(drawn, 3)), target=TARGET, criteria=criteria
+    )
+    summary = portfolio.summarise(out)
+    table = portfolio.summary_table(summary)
+    low = table.query("portfolio == 'p1' and criterion == 'total_cost' and statistic == 'low'").iloc[0]
+    assert low["value"] == float(summary.sel(portfolio="p1", criterion="total_cost", statistic="low"))
+    assert (low["unit"], low["interval_kind"], low["interval_mass"]) == ("billion USD", "equal-tailed", 0.9)
+    assert len(table.query("statistic == 'probability_met'")) == 3
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            TARGET | {"year": 2500},
+            r"key 'target.year': target year outside the horizon: got 2500; allowed: 2026 .. 2100",
+        ),
+        (TARGET | {"unit": "USD/tCO2"}, "cannot turn 'USD/tCO2' into 'GtCO2'"),
+        (TARGET | {"unit": "GtCO"}, "did you mean"),
+        ({"unit": "GtCO2"}, "key 'target.net_removal': Field required"),
+    ],
+)
+def test_bad_targets_are_named(target, message, criteria):
+    drawn = build_drawn(3)
+    with pytest.raises(InputError, match=message):
+        portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=target, criteria=criteria)
+
+
+def test_bad_outcomes_and_criteria_are_named(criteria):
+    drawn = build_drawn(3)
+    out = portfolio.simulate(drawn, random_plans(drawn))
+    with pytest.raises(InputError, match="key 'durable': outcomes lack a variable"):
+        portfolio.measure(out.drop_vars("durable"), target=TARGET, criteria=criteria)
+    criteria.loc[0, "criterion"] = "sequestration_rat"
+    criteria.loc[1, "direction"] = "up"
+    with pytest.raises(
+        InputError, match=r"(?s)2 problems.*did you mean 'sequestration_rate'.*unknown direction: got 'up'"
+    ):
+        portfolio.measure(out, target=TARGET, criteria=criteria)
+    measures = portfolio.measure(out, target=TARGET)
+    with pytest.raises(InputError, match=r"(?s)key 'level'.*key 'tail'"):
+        portfolio.summarise(measures, level=1.0, tail=1.0)
