@@ -67,6 +67,8 @@ class Manifest:
         In the order they finished.
     allowed_unconverged : bool
         True where a failed gate was overridden.
+    started : str
+        UTC time at which the first of the recorded stages began, ISO 8601.
     """
 
     spec: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=versions)
     stages: dict[str, StageRecord] = field(default_factory=dict)
     allowed_unconverged: bool = False
+    started: str = ""
 
     def write(self, directory: Path) -> None:
         """Write ``manifest.json`` into `directory`, atomically."""

@@ -71,7 +71,7 @@ def exact_moments(tree: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray] | None
         ],
         dim=exact["component"],
     )
-    return exact["mean"], np.sqrt(variance)
+    return exact["mean"], variance**0.5
 
 
 def summarise_budget(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:

@@ -14,7 +14,9 @@ from sinkrisk.errors import (
 
 
 def test_problem_says_where_what_got_allowed_and_how_to_mend():
-    problem = Problem("unknown key", got="drwas", allowed=["draws", "seed"], file="a.yaml", row=4, key="drwas")
+    problem = Problem(
+        "unknown key", got="drwas", allowed=["draws", "seed"], file="a.yaml", row=4, key="drwas"
+    )
     assert str(problem) == (
         "a.yaml, row 4, key 'drwas': unknown key: got 'drwas'; allowed: draws, seed; did you mean 'draws'?"
     )

@@ -1,0 +1,183 @@
+"""The command line: thin, fast to start, and the only place where an error becomes an exit code.
+
+Exit 0 on success, 2 on bad input with one message and no traceback, 3 when the convergence gate
+refuses. What the user asked for goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sinkrisk import __version__
+from sinkrisk.errors import EXIT_UNCONVERGED, SinkriskError
+
+app = typer.Typer(
+    name="sinkrisk",
+    help="Bayesian uncertainty and risk analysis for carbon sinks and removal portfolios.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+priors_app = typer.Typer(help="Look at and check the prior library.", no_args_is_help=True)
+app.add_typer(priors_app, name="priors")
+
+Spec = Annotated[str, typer.Argument(help="A spec file, or the name of a packaged one (global).")]
+Out = Annotated[Path, typer.Option("--out", help="Run directory; created, resumed when it exists.")]
+Draws = Annotated[
+    int | None, typer.Option("--draws", help="Joint draws, a power of two; overrides the spec.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Random seed; overrides the spec.")]
+Force = Annotated[bool, typer.Option("--force", help="Compute every stage anew.")]
+Allow = Annotated[
+    bool,
+    typer.Option("--allow-unconverged", help="Go on past a failed gate, with a banner; exit code 3 stays."),
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sinkrisk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def _run(spec: str, out: Path, until: str | None, **options: Any) -> None:
+    from sinkrisk import running
+
+    manifest, unconverged = running.run(spec, out, until=until, **options)
+    shown = "report" if until is None else until
+    record = manifest.stages[shown]
+    if record.skipped is not None:
+        typer.echo(f"{shown}: skipped, {record.skipped}", err=True)
+    for name in record.outputs:
+        if name.endswith((".html", ".csv", ".parquet")):
+            typer.echo(os.fspath(out / name))
+    if unconverged:
+        typer.echo(f"not converged, allowed: {', '.join(unconverged)}", err=True)
+        raise typer.Exit(EXIT_UNCONVERGED)
+
+
+@app.command()
+def run(
+    spec: Spec,
+    out: Out,
+    draws: Draws = None,
+    seed: Seed = None,
+    force: Force = False,
+    allow_unconverged: Allow = False,
+) -> None:
+    """Run every stage of a spec and print the path of the report."""
+    _run(spec, out, None, draws=draws, seed=seed, force=force, allow_unconverged=allow_unconverged)
+
+
+def _stage_command(stage: str, text: str) -> None:
+    def command(
+        spec: Spec,
+        out: Out,
+        draws: Draws = None,
+        seed: Seed = None,
+        force: Force = False,
+        allow_unconverged: Allow = False,
+    ) -> None:
+        _run(spec, out, stage, draws=draws, seed=seed, force=force, allow_unconverged=allow_unconverged)
+
+    command.__doc__ = text
+    app.command(name=stage, help=text)(command)
+
+
+_stage_command("network", "Run a spec up to the institutions: the network and its marginals.")
+_stage_command("rank", "Run a spec up to the ranking of its portfolios.")
+_stage_command("sobol", "Run a spec up to the Sobol' indices of its drivers.")
+_stage_command("scenarios", "Run a spec up to the scenarios for optimizers.")
+
+
+@app.command()
+def reconcile(
+    observations: Annotated[str, typer.Argument(help="global, china, ocean, or a CSV file.")] = "global",
+    model: Annotated[str, typer.Option(help="The budget model.")] = "closed",
+    attribution: Annotated[
+        str, typer.Option(help="'include' lets constructed columns (method=attribution) into the likelihood.")
+    ] = "exclude",
+    draws: Annotated[int, typer.Option(help="Draws per chain.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 1,
+    level: Annotated[float, typer.Option(help="Mass of the equal-tailed intervals.")] = 0.9,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for budget.csv and attribution.csv.")
+    ] = None,
+) -> None:
+    """Reconcile a carbon budget and print it with its intervals and the imbalance's attribution."""
+    from sinkrisk import texts
+
+    typer.echo(
+        texts.reconcile_text(
+            observations, model=model, attribution=attribution, draws=draws, seed=seed, level=level, out=out
+        )
+    )
+
+
+@app.command()
+def report(run_dir: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
+    """Write report.html of a finished run anew and print its path."""
+    from sinkrisk import reporting
+
+    typer.echo(os.fspath(reporting.report(run_dir)))
+
+
+@priors_app.command("check")
+def priors_check() -> None:
+    """Check the prior library; exit 2 when a source, interval or share is wrong."""
+    from sinkrisk import texts
+
+    text, failed = texts.priors_check_text()
+    typer.echo(text)
+    if failed:
+        raise typer.Exit(2)
+
+
+@priors_app.command("list")
+def priors_list() -> None:
+    """List the quantities the library holds claims on, with the number of claims."""
+    from sinkrisk import texts
+
+    typer.echo(texts.priors_list_text())
+
+
+@priors_app.command("show")
+def priors_show(
+    quantity: Annotated[str, typer.Argument(help="A quantity, for example cost.")],
+    pathway: Annotated[str | None, typer.Option(help="Only this pathway.")] = None,
+) -> None:
+    """Show every claim on a quantity with its source and locator."""
+    from sinkrisk import texts
+
+    typer.echo(texts.priors_show_text(quantity, pathway))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; the console script's entry."""
+    try:
+        app(args=arguments)
+    except SinkriskError as error:
+        typer.echo(f"sinkrisk: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("sinkrisk: interrupted; start the same command again to go on", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

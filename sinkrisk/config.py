@@ -1,0 +1,186 @@
+"""The spec of a run: one YAML file, checked whole before anything is computed.
+
+`RunSpec` only composes the models that the rooms define for themselves. Every problem of a spec is
+reported at once with its file, line and key; unknown keys are refused with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from sinkrisk import files
+from sinkrisk.budget.specification import BudgetSpec
+from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.inputs.specification import InputsSpec
+from sinkrisk.network.specification import NetworkSpec
+from sinkrisk.portfolio.specification import PortfolioSpec, RankSpec, TargetSpec
+from sinkrisk.scenarios.specification import OptimizeSpec, ScenarioSpec
+from sinkrisk.sensitivity.specification import SobolSpec
+
+
+class RunSpec(BaseModel):
+    """What `sinkrisk run` executes. A section left out skips its stages, and the run says so.
+
+    Parameters
+    ----------
+    title, description : str
+        Printed at the head of the report.
+    seed : int
+        Every stage derives its own stream from it.
+    draws : int
+        Joint draws of the input space, a power of two (scrambled Sobol' points keep their balance
+        only there).
+    level : float
+        Mass of the equal-tailed intervals reported.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(min_length=1)
+    description: str = ""
+    seed: int = Field(ge=0, le=2**31 - 1)
+    draws: int = Field(default=2048, ge=16, le=2**20)
+    level: float = Field(default=0.9, gt=0.0, lt=1.0)
+    budget: BudgetSpec | None = None
+    network: NetworkSpec | None = None
+    inputs: InputsSpec | None = None
+    portfolios: PortfolioSpec | None = None
+    target: TargetSpec | None = None
+    rank: RankSpec | None = None
+    sobol: SobolSpec | None = None
+    scenarios: ScenarioSpec | None = None
+    optimize: OptimizeSpec | None = None
+
+    @pydantic.field_validator("draws")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if value & (value - 1):
+            below = 1 << (value.bit_length() - 1)
+            raise ValueError(
+                f"must be a power of two, because Sobol' points lose their balance elsewhere; "
+                f"take {below} or {2 * below}"
+            )
+        return value
+
+
+class LoadedSpec(BaseModel):
+    """A spec with the place it came from, so that relative paths in it resolve beside it."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+
+    spec: RunSpec
+    located: files.LocatedYaml
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the spec file."""
+        return self.located.path.parent
+
+    def resolve(self, name: str) -> Path:
+        """Return a path written in the spec, taken relative to the spec's folder."""
+        path = Path(name).expanduser()
+        return path if path.is_absolute() else self.folder / path
+
+    def place(self, *keys: str | int) -> dict[str, Any]:
+        """Return ``file``, ``row`` and ``key`` of a spec entry, to hand to a `Problem`."""
+        return {
+            "file": str(self.located.path),
+            "row": self.located.line(*keys),
+            "key": ".".join(map(str, keys)),
+        }
+
+
+def load_spec(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None) -> LoadedSpec:
+    """Read and check a spec.
+
+    Parameters
+    ----------
+    path : path
+        YAML file; a bare name such as ``global`` is looked up in the packaged ``analyses/``.
+    overrides : mapping, optional
+        Top-level values given on the command line (``draws``, ``seed``); None entries are ignored.
+
+    Raises
+    ------
+    InputError
+        Everything wrong with the file, at once, each with its line and key.
+    """
+    located = files.load_yaml(_find(path), purpose="spec")
+    if not isinstance(located.data, dict):
+        raise InputError(
+            Problem(
+                "spec: the file must hold keys and values",
+                got=type(located.data).__name__ if located.data is not None else "nothing",
+                allowed=list(RunSpec.model_fields),
+                file=str(located.path),
+            )
+        )
+    data = {**located.data, **{k: v for k, v in (overrides or {}).items() if v is not None}}
+    try:
+        spec = RunSpec.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise InputError(problems_of(error, RunSpec, located)) from error
+    return LoadedSpec(spec=spec, located=located)
+
+
+def _find(path: str | os.PathLike[str]) -> Path:
+    given = Path(path)
+    if given.suffix == "" and given.name == str(path) and not given.exists():
+        names = sorted(p.stem for p in files.data_path("analyses").glob("*.yaml"))
+        if str(path) in names:
+            return files.data_path("analyses", f"{path}.yaml")
+        raise InputError(
+            Problem(
+                "no such spec",
+                got=str(path),
+                allowed=names,
+                hint="give one of these or a path to a YAML file",
+            )
+        )
+    return files.require_file(given, purpose="spec")
+
+
+def problems_of(
+    error: pydantic.ValidationError, model: type[BaseModel], located: files.LocatedYaml
+) -> list[Problem]:
+    """Turn pydantic's errors into problems with file, line, key and the allowed names."""
+    found = Problems(file=str(located.path))
+    for item in error.errors():
+        keys = tuple(k for k in item["loc"] if not _is_tag(k, located, item["loc"]))
+        where: dict[str, Any] = {"key": ".".join(map(str, keys)) or None, "row": located.line(*keys)}
+        if item["type"] == "extra_forbidden":
+            known = _fields_at(model, keys[:-1])
+            found.add("unknown key", got=str(keys[-1]), allowed=known or None, **where)
+        elif item["type"] == "missing":
+            found.add("missing key", allowed=_fields_at(model, keys[:-1]) or None, **where)
+        else:
+            message = str(item["msg"]).removeprefix("Value error, ")
+            found.add(message[:1].lower() + message[1:], got=_shown(item.get("input")), **where)
+    return found.found
+
+
+def _is_tag(key: str | int, located: files.LocatedYaml, loc: tuple[str | int, ...]) -> bool:
+    """Return whether a part of pydantic's location names a union member rather than a key."""
+    return isinstance(key, str) and key != loc[-1] and not any(key in path for path in located.lines)
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | type(None)) else type(value).__name__
+
+
+def _fields_at(model: type[BaseModel], keys: tuple[str | int, ...]) -> list[str]:
+    """Return the field names of the model that sits at `keys`, or an empty list."""
+    current: type[BaseModel] | None = model
+    for key in keys:
+        field = current.model_fields.get(str(key)) if current is not None else None
+        if field is None:
+            return []
+        options = [field.annotation, *get_args(field.annotation)]
+        current = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+    return list(current.model_fields) if current is not None else []

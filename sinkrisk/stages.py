@@ -1,0 +1,395 @@
+"""The stages of a run: what each reads from the spec, computes with its room, and writes.
+
+No mathematics lives here. A stage asks a room for a result and writes it down; what it needs from
+an earlier stage it reads from that stage's files, whether they are a second or a month old, so that a
+resumed run gives the same values to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sinkrisk import files
+from sinkrisk.pipeline import Context, Stage, StageOutput
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+def _table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a tidy table; floats keep every digit, so that a reader gets the value computed."""
+    with files.atomic_file(path) as handle:
+        frame.to_csv(handle, index=False, lineterminator="\n")
+
+
+def _section(context: Context, *names: str) -> dict[str, Any]:
+    spec = context.spec.model_dump(mode="json")
+    return {name: spec[name] for name in names}
+
+
+def _library(context: Context) -> Any:
+    return context.memory["hashes"]
+
+
+def _without(section: str, reason: str) -> Callable[[Context], str | None]:
+    def skip(context: Context) -> str | None:
+        return None if getattr(context.spec, section) is not None else reason
+
+    return skip
+
+
+# --- budget -----------------------------------------------------------------------------------
+
+
+def _budget(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import budget
+
+    spec = context.spec.budget
+    assert spec is not None
+    tree = budget.reconcile(
+        context.memory["observations"],
+        model=spec.model,
+        draws=spec.draws,
+        tune=spec.tune,
+        chains=spec.chains,
+        rng=context.stream("budget"),
+        attribution=spec.attribution,
+        windows=spec.windows,
+    )
+    checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
+    tree.to_netcdf(into / "budget.nc")
+    _table(budget.summarise_budget(tree, level=spec.level), into / "budget.csv")
+    _table(budget.attribute_imbalance(tree, level=spec.level), into / "attribution.csv")
+    sentence = budget.budget_result(tree, level=spec.level).sentence
+    return StageOutput(checks=checks, notes=[sentence])
+
+
+def budget_tree(context: Context) -> xr.DataTree | None:
+    """Return the reconciled budget, read from ``budget.nc``."""
+    if context.spec.budget is None:
+        return None
+
+    def read() -> xr.DataTree:
+        import xarray as xr
+
+        with xr.open_datatree(context.directory / "budget.nc") as tree:
+            return tree.load()
+
+    tree: xr.DataTree = context.artefact("budget", read)
+    return tree
+
+
+# --- network ----------------------------------------------------------------------------------
+
+
+def _network(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import network
+
+    net = context.memory["network"]
+    network.save_xdsl(net, into / "network.xdsl")
+    _table(network.marginals(net), into / "network_marginals.csv")
+    return StageOutput()
+
+
+# --- inputs -----------------------------------------------------------------------------------
+
+
+def drivers(context: Context) -> Any:
+    """Return the driver registry of this run: deterministic, so it is built, never stored."""
+    from sinkrisk import inputs
+
+    return context.artefact(
+        "drivers",
+        lambda: inputs.drivers(
+            context.memory["inputs_spec"],
+            budget=budget_tree(context),
+            network=context.memory.get("network"),
+            claims=context.memory["claims"],
+        ),
+    )
+
+
+def _inputs(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import inputs
+
+    registry = drivers(context)
+    drawn = inputs.sample(registry, context.spec.draws, rng=context.stream("inputs"))
+    drawn.to_netcdf(into / "inputs.nc")
+    _table(registry.table, into / "drivers.csv")
+    return StageOutput(notes=[f"{len(registry)} drivers, {context.spec.draws} joint draws"])
+
+
+def drawn_inputs(context: Context) -> xr.Dataset:
+    """Return the joint draws, read from ``inputs.nc``."""
+
+    def read() -> xr.Dataset:
+        import xarray as xr
+
+        with xr.open_dataset(context.directory / "inputs.nc") as data:
+            return data.load()
+
+    drawn: xr.Dataset = context.artefact("drawn", read)
+    return drawn
+
+
+# --- simulate ---------------------------------------------------------------------------------
+
+
+def _store(data: xr.Dataset, path: Path) -> None:
+    data.to_zarr(path, mode="w", consolidated=False)
+
+
+def _restore(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    with xr.open_zarr(path, consolidated=False) as data:
+        restored: xr.Dataset = data.load()
+    return restored
+
+
+def _simulate(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import portfolio
+
+    plans = context.memory["portfolios"]
+    outcomes = portfolio.simulate(drawn_inputs(context), plans)
+    _store(outcomes, into / "outcomes.zarr")
+    _table(portfolio.plan_table(plans), into / "portfolios.csv")
+    return StageOutput(notes=list(outcomes.attrs.get("notes", ())))
+
+
+def outcomes(context: Context) -> xr.Dataset:
+    """Return the outcomes of the named portfolios."""
+    named: xr.Dataset = context.artefact("outcomes", lambda: _restore(context.directory / "outcomes.zarr"))
+    return named
+
+
+# --- scenarios and optimum --------------------------------------------------------------------
+
+
+def _scenarios(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import scenarios
+
+    spec = context.spec.scenarios
+    assert spec is not None
+    built = scenarios.build(
+        drawn_inputs(context), outcomes(context), spec.n, method=spec.method, rng=context.stream("scenarios")
+    )
+    scenarios.save(built, into / "scenarios.nc")
+    scenarios.save(built, into / "scenarios.parquet")
+    return StageOutput()
+
+
+def _optimize(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import scenarios
+
+    # Read back from the file an optimizer would read, not from memory: the hand-over is the product.
+    read = scenarios.read(context.directory / "scenarios.nc")
+    optimum = scenarios.optimize_spec(
+        read, context.spec.optimize, context.spec.portfolios, context.spec.target
+    )
+    _table(optimum.table, into / "optimum.csv")
+    files.write_json(into / "optimum.json", optimum.record())
+    return StageOutput(notes=[optimum.sentence])
+
+
+def _simulate_optimum(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import portfolio
+
+    plan = optimum_plan(context)
+    simulated = portfolio.simulate(drawn_inputs(context), plan)
+    _store(simulated, into / "outcomes_optimum.zarr")
+    return StageOutput()
+
+
+def optimum_plan(context: Context) -> xr.Dataset:
+    """Return the optimum as one more portfolio, read from ``optimum.csv``."""
+    import pandas as pd
+
+    from sinkrisk import portfolio
+
+    table = pd.read_csv(context.directory / "optimum.csv")
+    return portfolio.plan_from_table(table, portfolio="optimum", name="Optimum of the mean-CVaR programme")
+
+
+def _has_optimum(context: Context) -> bool:
+    return context.spec.optimize is not None and context.spec.scenarios is not None
+
+
+def all_outcomes(context: Context) -> xr.Dataset:
+    """Return the outcomes of every portfolio, the optimum last where there is one."""
+    import xarray as xr
+
+    named = outcomes(context)
+    if not _has_optimum(context):
+        return named
+    optimum = context.artefact(
+        "outcomes_optimum", lambda: _restore(context.directory / "outcomes_optimum.zarr")
+    )
+    shared = [name for name in named.data_vars if "portfolio" not in named[name].dims]
+    return xr.merge(
+        [
+            named[shared],
+            xr.concat([named.drop_vars(shared), optimum.drop_vars(shared)], dim="portfolio"),
+        ]
+    ).assign_attrs(named.attrs)
+
+
+# --- measure and rank -------------------------------------------------------------------------
+
+
+def _measure(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import portfolio
+
+    target = context.spec.target
+    assert target is not None
+    measures = portfolio.measure(all_outcomes(context), target=target)
+    probability = drawn_inputs(context)["probability"]
+    summary = portfolio.summarise(measures, level=context.spec.level, probability=probability)
+    measures.to_dataset(name="measures").to_netcdf(into / "measures.nc")
+    _table(portfolio.summary_table(summary), into / "measures.csv")
+    return StageOutput()
+
+
+def measured(context: Context) -> xr.DataArray:
+    """Return the measures of every draw and portfolio."""
+
+    def read() -> xr.DataArray:
+        import xarray as xr
+
+        with xr.open_dataset(context.directory / "measures.nc") as data:
+            return data["measures"].load()
+
+    measures: xr.DataArray = context.artefact("measures", read)
+    return measures
+
+
+def _rank(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import portfolio
+
+    spec = context.spec.rank
+    assert spec is not None
+    measures = measured(context)
+    if spec.criteria is not None:
+        measures = measures.sel(criterion=list(spec.criteria))
+    ranking = portfolio.rank(measures, weights=spec.weights, rng=context.stream("rank"))
+    _table(portfolio.ranking_table(ranking), into / "ranking.csv")
+    return StageOutput(notes=[portfolio.ranking_sentence(ranking)])
+
+
+# --- sobol ------------------------------------------------------------------------------------
+
+
+def _sobol(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import inputs, portfolio, sensitivity
+
+    spec, target = context.spec.sobol, context.spec.target
+    assert spec is not None
+    assert target is not None
+    registry = drivers(context)
+    plans = context.memory["portfolios"]
+    if spec.portfolios is not None:
+        plans = plans.sel(portfolio=list(spec.portfolios))
+
+    def chain(u: Any) -> xr.DataArray:
+        simulated = portfolio.simulate(inputs.transform(registry, u), plans)
+        measures = portfolio.measure(simulated, target=target).sel(criterion=list(spec.measures))
+        stacked = measures.stack(output=("criterion", "portfolio")).transpose("sample", "output")
+        pairs = [(str(criterion), str(name)) for criterion, name in stacked.indexes["output"]]
+        return stacked.drop_vars(["output", "criterion", "portfolio"]).assign_coords(
+            output=[f"{criterion}:{name}" for criterion, name in pairs],
+            measure=("output", [criterion for criterion, _ in pairs]),
+            portfolio=("output", [name for _, name in pairs]),
+        )
+
+    indices = sensitivity.sobol(
+        chain,
+        registry,
+        spec.n,
+        groups=None if spec.groups else {name: name for name in registry.names},
+        replicates=spec.replicates,
+        block=spec.block,
+        level=spec.level,
+        rng=context.stream("sobol"),
+    )
+    _table(sensitivity.sobol_table(indices), into / "sobol.csv")
+    return StageOutput(notes=[sensitivity.driver_sentence(indices, str(indices["output"].values[0]))])
+
+
+# --- report -----------------------------------------------------------------------------------
+
+
+def _report(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import reporting
+
+    reporting.compose(context.directory, into)
+    return StageOutput()
+
+
+def stages() -> tuple[Stage, ...]:
+    """Return the stages of a run in the order they run."""
+    no_portfolios = _without("portfolios", "the spec has no 'portfolios' section")
+
+    def not_optimized(context: Context) -> str | None:
+        for name in ("portfolios", "scenarios", "optimize"):
+            if getattr(context.spec, name) is None:
+                return f"the spec has no '{name}' section"
+        return None
+
+    def not_ranked(name: str) -> Callable[[Context], str | None]:
+        return lambda c: no_portfolios(c) or _without(name, f"the spec has no '{name}' section")(c)
+
+    return (
+        Stage(
+            "budget", (),
+            lambda c: [c.spec.seed, _section(c, "budget"), c.memory["hashes"].get("observations")],
+            _without("budget", "the spec has no 'budget' section"), _budget,
+            ("budget.nc", "budget.csv", "attribution.csv"),
+        ),
+        Stage(
+            "network", (), lambda c: [_section(c, "network"), _library(c)],
+            _without("network", "the spec has no 'network' section"), _network,
+            ("network.xdsl", "network_marginals.csv"),
+        ),
+        Stage(
+            "inputs", ("budget", "network"),
+            lambda c: [c.spec.seed, c.spec.draws, _section(c, "inputs"), _library(c)],
+            no_portfolios, _inputs, ("inputs.nc", "drivers.csv"),
+        ),
+        Stage(
+            "simulate", ("inputs",), lambda c: [_section(c, "portfolios"), _library(c)],
+            no_portfolios, _simulate, ("outcomes.zarr", "portfolios.csv"),
+        ),
+        Stage(
+            "scenarios", ("simulate",), lambda c: [c.spec.seed, _section(c, "scenarios")],
+            not_ranked("scenarios"), _scenarios, ("scenarios.nc", "scenarios.parquet"),
+        ),
+        Stage(
+            "optimize", ("scenarios",), lambda c: _section(c, "optimize", "portfolios", "target"),
+            not_optimized, _optimize, ("optimum.csv", "optimum.json"),
+        ),
+        Stage(
+            "simulate_optimum", ("inputs", "optimize"), lambda c: _library(c),
+            not_optimized, _simulate_optimum, ("outcomes_optimum.zarr",),
+        ),
+        Stage(
+            "measure", ("simulate", "simulate_optimum"),
+            lambda c: [_section(c, "target", "level"), _library(c)],
+            not_ranked("target"), _measure, ("measures.nc", "measures.csv"),
+        ),
+        Stage(
+            "rank", ("measure",), lambda c: [c.spec.seed, _section(c, "rank")],
+            not_ranked("rank"), _rank, ("ranking.csv",),
+        ),
+        Stage(
+            "sobol", ("inputs", "simulate"), lambda c: [c.spec.seed, _section(c, "sobol", "target")],
+            not_ranked("sobol"), _sobol, ("sobol.csv",),
+        ),
+        Stage(
+            "report", ("budget", "network", "inputs", "measure", "rank", "sobol", "optimize"),
+            lambda c: [_section(c, "title", "description"), c.allow_unconverged],
+            lambda _: None, _report, ("report.html", "figures"),
+        ),
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""The commands: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from sinkrisk import __version__, cli
+
+
+def _call(*arguments, capsys):
+    try:
+        cli.main(list(arguments))
+    except SystemExit as stopped:
+        code = stopped.code or 0
+    else:
+        code = 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_version_and_help_need_no_heavy_import():
+    code = (
+        "import sys\nfrom sinkrisk import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'pandas', 'xarray', 'pymc', 'pgmpy', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    assert "reconcile" in done.stdout
+
+
+def test_version(capsys):
+    code, out, _ = _call("--version", capsys=capsys)
+    assert (code, out.strip()) == (0, f"sinkrisk {__version__}")
+
+
+def test_unknown_command_is_bad_input(capsys):
+    code, _, err = _call("recncile", capsys=capsys)
+    assert code == 2
+    assert "reconcile" in err
+
+
+def test_reconcile_prints_the_oracle_and_writes_what_it_prints(tmp_path, capsys):
+    code, out, _ = _call("reconcile", "global", "--out", str(tmp_path), capsys=capsys)
+    assert code == 0
+    assert "equal-tailed 90% intervals" in out
+    table = pd.read_csv(tmp_path / "budget.csv").set_index(["window", "component"])
+    # models.md 1.3, closed oracle on Table 2.
+    assert table.loc[("2014-2023", "ocean"), "mean"] == pytest.approx(2.8543, abs=5e-5)
+    assert table.loc[("2014-2023", "ocean"), "sd"] == pytest.approx(0.3813, abs=5e-5)
+
+
+def test_reconcile_refuses_china_without_attribution_and_does_it_with(capsys):
+    code, _, err = _call("reconcile", "china", capsys=capsys)
+    assert code == 2
+    assert "attribution" in err
+    code, out, _ = _call("reconcile", "china", "--attribution", "include", capsys=capsys)
+    assert code == 0
+    assert "share" in out
+
+
+def test_run_prints_the_path_of_the_report(small_spec, small_run, capsys):
+    code, out, err = _call("run", str(small_spec), "--out", str(small_run), capsys=capsys)
+    assert code == 0
+    assert out.strip() == str(small_run / "report.html")
+    assert err == ""
+
+
+def test_report_rewrites_the_report_of_a_run(small_run, capsys):
+    before = (small_run / "report.html").read_bytes()
+    code, out, _ = _call("report", str(small_run), capsys=capsys)
+    assert code == 0
+    assert out.strip() == str(small_run / "report.html")
+    assert (small_run / "report.html").read_bytes() == before
+
+
+def test_report_of_nothing_is_bad_input(tmp_path, capsys):
+    code, _, err = _call("report", str(tmp_path / "nowhere"), capsys=capsys)
+    assert code == 2
+    assert "nowhere" in err
+
+
+def test_priors_check_passes_on_the_repositorys_own_library(capsys):
+    code, out, _ = _call("priors", "check", capsys=capsys)
+    assert code == 0, out
+    assert "FAIL" not in out
+
+
+def test_priors_show_keeps_contradictions_side_by_side(capsys):
+    code, out, _ = _call("priors", "show", "cost", "--pathway", "daccs", capsys=capsys)
+    assert code == 0
+    assert "300" in out
+    assert "600" in out
+    assert "200" in out
+
+
+def test_priors_show_of_an_unknown_quantity_names_those_there_are(capsys):
+    code, _, err = _call("priors", "show", "costs", capsys=capsys)
+    assert code == 2
+    assert "did you mean 'cost'" in err
+
+
+@pytest.mark.parametrize("stage", ["network", "rank", "sobol", "scenarios"])
+def test_a_stage_command_stops_at_its_stage(stage, small_spec, small_run, capsys):
+    code, out, _ = _call(stage, str(small_spec), "--out", str(small_run), capsys=capsys)
+    assert code == 0
+    assert out.strip()
