@@ -1,0 +1,46 @@
+"""Pictures of results: one function for each kind of table, each returning a matplotlib Figure.
+
+The functions read the tidy tables that the rooms produce and a run directory keeps, so a picture
+can be drawn from a result in memory or from a CSV file alike. Figures are built without pyplot:
+nothing opens a window and nothing is left behind in a global list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sinkrisk import lazy
+
+if TYPE_CHECKING:
+    from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
+    from sinkrisk.plots.network import plot_deployment_modes as plot_deployment_modes
+    from sinkrisk.plots.portfolio import (
+        plot_measures as plot_measures,
+        plot_portfolio_composition as plot_portfolio_composition,
+        plot_target as plot_target,
+    )
+    from sinkrisk.plots.programme import plot_optimum as plot_optimum
+    from sinkrisk.plots.ranking import (
+        plot_central_weights as plot_central_weights,
+        plot_rank_acceptability as plot_rank_acceptability,
+    )
+    from sinkrisk.plots.sensitivity import plot_sobol as plot_sobol, plot_total_effects as plot_total_effects
+    from sinkrisk.plots.style import save_svg as save_svg
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "plot_attribution": ".budget",
+        "plot_budget": ".budget",
+        "plot_central_weights": ".ranking",
+        "plot_deployment_modes": ".network",
+        "plot_measures": ".portfolio",
+        "plot_optimum": ".programme",
+        "plot_portfolio_composition": ".portfolio",
+        "plot_rank_acceptability": ".ranking",
+        "plot_sobol": ".sensitivity",
+        "plot_target": ".portfolio",
+        "plot_total_effects": ".sensitivity",
+        "save_svg": ".style",
+    },
+)

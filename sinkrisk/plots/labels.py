@@ -1,0 +1,92 @@
+"""Names as a reader meets them: identifiers of the tables turned into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_WORDS = {
+    "beccs": "BECCS",
+    "daccs": "DACCS",
+    "oae": "OAE",
+    "oif": "OIF",
+    "point_source_ccs": "point-source CCS",
+    "land_based": "land-based",
+    "fossil": "fossil",
+    "land_use": "land-use change",
+    "atmosphere": "atmospheric growth",
+    "ocean": "ocean",
+    "land": "land",
+    "cement": "cement carbonation",
+    "china_east_coast": "China, east coast",
+    "china_southwest": "China, southwest",
+    "china_arid_north": "China, arid north",
+    "southeast_asia_tropics": "Southeast Asia, tropics",
+    "north_america": "North America",
+    "northern_europe": "Northern Europe",
+    "net_removal_2050": "net removal until 2050",
+    "net_removal_2100": "net removal until 2100",
+}
+
+PERIODS: tuple[str, ...] = ("near_term", "mid_term", "long_term")
+"""Order of the periods; others follow as they come."""
+
+
+def readable(name: object) -> str:
+    """Return a name in words.
+
+    Examples
+    --------
+    >>> readable("beccs"), readable("marginal_abatement_cost"), readable("near_term")
+    ('BECCS', 'marginal abatement cost', 'near term')
+    """
+    text = str(name)
+    return _WORDS.get(text, text.replace("_", " "))
+
+
+def sentence_case(name: object) -> str:
+    """Return the readable name with a capital first letter.
+
+    Examples
+    --------
+    >>> sentence_case("total_cost"), sentence_case("daccs")
+    ('Total cost', 'DACCS')
+    """
+    text = readable(name)
+    return text[:1].upper() + text[1:]
+
+
+def unit_text(unit: object) -> str:
+    """Return a unit with subscripts; the unit of a pure number is empty.
+
+    Examples
+    --------
+    >>> unit_text("GtCO2/yr"), unit_text("USD/tCO2"), unit_text("1")
+    ('GtCO₂/yr', 'USD/tCO₂', '')
+    """
+    text = str(unit)
+    return "" if text in {"1", "nan"} else text.replace("CO2", "CO₂")
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """Return a number with its sign, the minus as typographers set it.
+
+    Examples
+    --------
+    >>> signed(-0.4), signed(0.25), signed(-0.001)
+    ('−0.40', '+0.25', '0.00')
+    """
+    if round(value, decimals) == 0:
+        return f"{0.0:.{decimals}f}"
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def in_order(values: Iterable[object], order: tuple[str, ...] = PERIODS) -> list[str]:
+    """Return the distinct values, known ones in their order first, then the rest as they come.
+
+    Examples
+    --------
+    >>> in_order(["long_term", "near_term", "x", "near_term"])
+    ['near_term', 'long_term', 'x']
+    """
+    seen = list(dict.fromkeys(str(v) for v in values))
+    return [v for v in order if v in seen] + [v for v in seen if v not in order]

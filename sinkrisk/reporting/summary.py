@@ -1,0 +1,210 @@
+"""The head of the page: what was run, and the answers in a few sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sinkrisk.plots.labels import in_order, readable, signed
+from sinkrisk.plots.network import deployment_modes
+from sinkrisk.plots.portfolio import tail_share
+from sinkrisk.plots.ranking import acceptability_table
+from sinkrisk.plots.sensitivity import split_outputs
+from sinkrisk.reporting.choices import named, names_of, statistics_of, target_text
+from sinkrisk.reporting.collecting import Collected, keyed
+from sinkrisk.reporting.numbers import (
+    decimals_for,
+    fixed,
+    interval_name,
+    percent,
+    significant,
+    unit_text,
+    window_text,
+)  # fmt: skip
+from sinkrisk.reporting.sinks import interval_of, moved, reference_window
+
+
+def facts(collected: Collected) -> list[tuple[str, str]]:
+    """Return what was run: seed, draws, target, versions, date."""
+    manifest = collected.manifest
+    pairs = [("Seed", str(manifest.seed))]
+    draws = collected.option("draws")
+    if draws is not None:
+        pairs.append(("Joint draws", str(draws)))
+    if collected.option("budget") is not None:
+        model = collected.option("budget", "model")
+        observations = collected.option("budget", "observations")
+        pairs.append(("Budget", f"{model} model on the observations '{observations}'"))
+    total = collected.option("portfolios", "total")
+    if isinstance(total, dict):
+        told = ", ".join(
+            f"{readable(k)} {significant(float(v))}" for k in in_order(total) for v in [total[k]]
+        )
+        pairs.append(("Planned removal", f"{told} GtCO₂/yr"))
+    if isinstance(total, dict):
+        pairs.append(("Periods", period_years(list(total))))
+    if target_text(collected):
+        pairs.append(("Target", target_text(collected)))
+    pairs.append(("Run on", run_date(manifest)))
+    names = ("sinkrisk", "python", "numpy", "pymc", "pgmpy", "SALib")
+    held = [f"{n} {manifest.versions[n]}" for n in names if n in manifest.versions]
+    pairs.append(("Versions", ", ".join(held)))
+    return pairs
+
+
+def period_years(periods: list[str]) -> str:
+    """Return the years of the periods as the library of priors defines them."""
+    from sinkrisk.priors import load_table
+
+    table = load_table("periods")
+    known = {
+        str(row["period"]): f"{int(row['start'])}–{int(row['end_exclusive']) - 1}"
+        for row in table.to_dict(orient="records")
+    }
+    return ", ".join(f"{readable(p)} {known[p]}" for p in in_order(periods) if p in known)
+
+
+def run_date(manifest: Any) -> str:
+    """Return the manifest's date of the run; never the clock's, so that a page can be made again."""
+    for name in ("finished", "started", "created"):
+        value = getattr(manifest, name, None)
+        if value:
+            return str(value)
+    return "date not recorded in the manifest"
+
+
+def answers(collected: Collected) -> list[str]:
+    """Return the answers of the run, each a sentence with its numbers and intervals."""
+    told = [
+        _sinks(collected),
+        _imbalance(collected),
+        _institutions(collected),
+        _ranking(collected),
+        _outcome(collected),
+        _drivers(collected),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def _sinks(collected: Collected) -> str:
+    table = collected.table("budget")
+    if table is None:
+        return ""
+    window = reference_window(list(dict.fromkeys(table["window"])))
+    here = keyed(table[table["window"] == window], "component")
+    unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
+    parts = [
+        f"the {readable(c)} took up {fixed(here[c]['mean'], 2)} ({fixed(here[c]['low'], 2)} to "
+        f"{fixed(here[c]['high'], 2)})"
+        for c in ("ocean", "land")
+        if c in here
+    ]
+    if not parts:
+        return ""
+    return f"In {window_text(window)}, {' and '.join(parts)} {unit} of carbon ({interval}s)."
+
+
+def _imbalance(collected: Collected) -> str:
+    table = collected.table("attribution")
+    if table is None:
+        return ""
+    window = reference_window(list(dict.fromkeys(table["window"])))
+    here = table[table["window"] == window].sort_values("variance_share", ascending=False)
+    first = here.iloc[0]
+    unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
+    text = (
+        f"The stated estimates of that window leave {signed(first['reported_imbalance'])} {unit} "
+        f"unexplained; closing the budget moves the {readable(first['component'])} estimate the most, "
+        f"{moved(collected, window, first['component'])} (its part of the imbalance: "
+        f"{signed(first['adjustment_mean'])} {unit}, {interval} {signed(first['adjustment_low'])} to "
+        f"{signed(first['adjustment_high'])})"
+    )
+    if collected.option("budget", "model") == "closed":
+        text += ", which in the closed model only restates that its stated error is the largest"
+    return text + "."
+
+
+def _institutions(collected: Collected) -> str:
+    table = collected.table("network_marginals")
+    if table is None:
+        return ""
+    wide = deployment_modes(table)
+    if "full" not in wide.columns:
+        return ""
+    mean = keyed(wide.groupby(level=["class", "period"], sort=False).mean().reset_index(), "class", "period")
+    best = max(mean, key=lambda k: mean[k]["full"])
+    worst = min(mean, key=lambda k: mean[k]["full"])
+    return (
+        "Institutions let a class of pathways be fully deployed with a probability between "
+        f"{percent(mean[worst]['full'])} ({readable(worst[0])}, {readable(worst[1])}) and "
+        f"{percent(mean[best]['full'])} ({readable(best[0])}, {readable(best[1])}), averaged over regions."
+    )
+
+
+def _ranking(collected: Collected) -> str:
+    raw = collected.table("ranking")
+    if raw is None:
+        return ""
+    wide = acceptability_table(named(raw, names_of(collected)))
+    first = wide.iloc[:, 0].sort_values(ascending=False, kind="stable")
+    text = f"Over all draws and criteria weights, “{first.index[0]}” ranks first with probability "
+    text += percent(float(first.iloc[0]))
+    if len(first) > 1:
+        text += f", ahead of “{first.index[1]}” with {percent(float(first.iloc[1]))}"
+    return text + "."
+
+
+def _outcome(collected: Collected) -> str:
+    raw = collected.table("measures")
+    if raw is None:
+        return ""
+    table = named(raw, names_of(collected))
+    values = statistics_of(table)
+    met = {p: s["probability_met"] for (p, c), s in values.items() if "probability_met" in s}
+    if not met:
+        return ""
+    best = max(met, key=lambda p: met[p])
+    target = target_text(collected)
+    short = values[(best, "shortfall")]
+    held = table[table["criterion"] == "shortfall"]
+    unit = unit_text(held["unit"].iloc[0])
+    decimals = decimals_for([short["cvar"], short["high"]])
+    text = (
+        f"“{best}” has the best chance to meet the target"
+        + (f" ({target})" if target else "")
+        + f", {percent(met[best])}; in the worst {tail_share(held)} of draws it falls short by "
+        f"{fixed(short['cvar'], decimals)} {unit} on average"
+    )
+    removal = values.get((best, "net_removal_2100"))
+    if removal is not None:
+        part = table[(table["criterion"] == "net_removal_2100") & table["statistic"].isin(["low", "high"])]
+        amounts = unit_text(part["unit"].iloc[0])
+        places = decimals_for([removal["high"], removal["mean"]])
+        text += (
+            f", and its net removal until 2100 is {fixed(removal['mean'], places)} {amounts} "
+            f"({interval_of(part)} {fixed(removal['low'], places)} to {fixed(removal['high'], places)})"
+        )
+    return text + "."
+
+
+def _drivers(collected: Collected) -> str:
+    raw = collected.table("sobol")
+    if raw is None:
+        return ""
+    table = split_outputs(raw)
+    table = table[table["index"] == "ST"].dropna(subset=["value"])
+    if table.empty:
+        return ""
+    parts = []
+    for measure, part in table.groupby("measure", sort=False):
+        mean = part.groupby("driver", sort=False)["value"].mean().sort_values(ascending=False, kind="stable")
+        driver = mean.index[0]
+        top = part[part["driver"] == driver].sort_values("value", kind="stable").iloc[-1]
+        parts.append(
+            f"{readable(measure)}: {readable(driver)} (up to {fixed(100 * top['value'], 0)} % of the "
+            f"variance, {fixed(100 * top['low'], 0)} to {fixed(100 * top['high'], 0)})"
+        )
+    row = raw.iloc[0]
+    interval = interval_name(str(row["interval_kind"]), float(row["interval_mass"]))
+    return (
+        f"The doubts that matter most, interactions included, are for {'; for '.join(parts)} ({interval}s)."
+    )

@@ -1,0 +1,251 @@
+"""A run directory in the form of design 4.5, small, with a manifest that records its files.
+
+Numbers are synthetic except for the budget, which is the closed reconciliation of three windows of
+the review's Table 2, computed here in closed form.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sinkrisk import files
+from sinkrisk.provenance import Manifest, StageRecord
+
+COMPONENTS = ("fossil", "land_use", "atmosphere", "ocean", "land")
+SIGNS = np.array([1.0, 1.0, -1.0, -1.0, -1.0])
+STATED = {
+    "1990-1999": ((6.4, 1.6, 3.1, 2.1, 2.5), (0.3, 0.7, 0.2, 0.4, 0.6)),
+    "2014-2023": ((9.7, 1.1, 5.2, 2.9, 3.2), (0.5, 0.7, 0.2, 0.4, 0.9)),
+    "2023": ((10.1, 1.0, 5.9, 2.9, 2.3), (0.5, 0.7, 0.2, 0.4, 1.1)),
+}
+PERIODS = ("near_term", "mid_term", "long_term")
+MODES = ("full", "throttled", "passive_redundancy", "collapse")
+PORTFOLIOS = {"mixed": "Mixed & broad", "trees": "Trees only"}
+
+
+def budget_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    z = 1.6448536269514722
+    budget, attribution = [], []
+    for window, (stated, sds) in STATED.items():
+        y, variance = np.array(stated), np.array(sds) ** 2
+        imbalance, share = float(SIGNS @ y), variance / variance.sum()
+        adjustment = share * imbalance
+        mean = y - SIGNS * adjustment
+        sd = np.sqrt(variance * (1 - share))
+        for k, component in enumerate(COMPONENTS):
+            budget.append(
+                {
+                    "window": window, "component": component, "stated": y[k], "stated_sd": sds[k],
+                    "mean": mean[k], "sd": sd[k], "low": mean[k] - z * sd[k], "high": mean[k] + z * sd[k],
+                }
+            )  # fmt: skip
+            attribution.append(
+                {
+                    "window": window, "component": component, "adjustment_mean": adjustment[k],
+                    "adjustment_low": adjustment[k] - z * sd[k],
+                    "adjustment_high": adjustment[k] + z * sd[k],
+                    "adjustment_share": share[k] if abs(imbalance) > 1e-9 else np.nan,
+                    "variance_share": share[k], "reported_imbalance": imbalance,
+                    "imbalance_sd": np.sqrt(variance.sum()),
+                }
+            )  # fmt: skip
+    labels = {"interval_kind": "equal-tailed", "interval_mass": 0.9, "unit": "GtC/yr"}
+    return pd.DataFrame(budget).assign(**labels), pd.DataFrame(attribution).assign(**labels)
+
+
+def marginals() -> pd.DataFrame:
+    rows = []
+    for c, full in {"nature": 0.3, "geological": 0.2, "ocean": 0.05}.items():
+        for r, region in enumerate(("north_america", "open_ocean")):
+            for p, period in enumerate(PERIODS):
+                f = full + 0.02 * p - 0.04 * r
+                values = (f, 0.3, 0.2, 0.5 - f)
+                node = f"deployment_mode__{c}__{region}__{period}"
+                rows += [
+                    (node, "deployment_mode", c, region, period, m, v)
+                    for m, v in zip(MODES, values, strict=True)
+                ]
+    columns = ["node", "base", "class", "region", "period", "state", "probability"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def portfolios() -> pd.DataFrame:
+    rows = []
+    for period, total in zip(PERIODS, (1.0, 4.0, 8.0), strict=True):
+        rows += [("mixed", "forests", period, 0.4 * total), ("mixed", "daccs", period, 0.6 * total)]
+        rows += [("trees", "forests", period, total)]
+    table = pd.DataFrame(rows, columns=["portfolio", "pathway", "period", "planned"])
+    table.insert(1, "name", [PORTFOLIOS[p] for p in table["portfolio"]])
+    table.insert(2, "description", "Made for <tests> & nothing else.")
+    return table.assign(unit="GtCO2/yr")
+
+
+def measures() -> pd.DataFrame:
+    values = {
+        ("net_removal_2050", "GtCO2"): {"mixed": (20, 5, 42), "trees": (9, 2, 18), "optimum": (22, 7, 45)},
+        ("net_removal_2100", "GtCO2"): {
+            "mixed": (160, 71, 250), "trees": (41, 12, 80), "optimum": (170, 90, 260),
+        },
+        ("total_cost", "billion USD"): {
+            "mixed": (12345.6, 4000, 30000), "trees": (900, 200, 2000), "optimum": (11000, 3000, 25000),
+        },
+        ("storage_permanence", "1"): {
+            "mixed": (0.91, 0.8, 0.97), "trees": (0.5, 0.2, 0.7), "optimum": (0.9, 0.8, 0.96),
+        },
+        ("shortfall", "GtCO2"): {"mixed": (31, 0, 80), "trees": (110, 70, 138), "optimum": (22, 0, 60)},
+    }  # fmt: skip
+    rows = []
+    for (criterion, unit), held in values.items():
+        for portfolio, (mean, low, high) in held.items():
+            both = {"portfolio": portfolio, "criterion": criterion, "unit": unit}
+            rows += [
+                {**both, "statistic": "mean", "value": mean},
+                {**both, "statistic": "sd", "value": (high - low) / 3.3},
+                {**both, "statistic": "median", "value": mean},
+                {**both, "statistic": "low", "value": low},
+                {**both, "statistic": "high", "value": high},
+                {**both, "statistic": "value_at_risk", "value": high, "tail_mass": 1 - 0.95},
+                {**both, "statistic": "cvar", "value": 1.1 * high, "tail_mass": 1 - 0.95},
+                {**both, "statistic": "probability_defined", "value": 1.0, "unit": "1"},
+            ]
+    for portfolio, met in {"mixed": 0.42, "trees": 0.001, "optimum": 0.55}.items():
+        both = {"portfolio": portfolio, "criterion": "shortfall", "unit": "1"}
+        rows.append({**both, "statistic": "probability_met", "value": met})
+    table = pd.DataFrame(rows)
+    banded = table["statistic"].isin(["low", "high"])
+    table["interval_kind"] = np.where(banded, "equal-tailed", "")
+    table["interval_mass"] = np.where(banded, 0.9, np.nan)
+    return table
+
+
+def ranking() -> pd.DataFrame:
+    first = {"mixed": (0.5, 0.3, 0.2), "trees": (0.1, 0.2, 0.7), "optimum": (0.4, 0.5, 0.1)}
+    rows = [(p, "rank_acceptability", str(r + 1), v) for p, vs in first.items() for r, v in enumerate(vs)]
+    for p in first:
+        rows += [(p, "central_weight", "net_removal_2100", 0.7), (p, "central_weight", "total_cost", 0.3)]
+        rows.append((p, "confidence", "", 0.8))
+        rows += [(p, "pairwise", q, 0.5) for q in first if q != p]
+    return pd.DataFrame(rows, columns=["portfolio", "quantity", "label", "value"])
+
+
+def sobol() -> pd.DataFrame:
+    rows = []
+    for measure in ("net_removal_2100", "total_cost"):
+        for portfolio in PORTFOLIOS:
+            for k, driver in enumerate(("cost", "deployment", "budget")):
+                for index, value in (("S1", 0.1 + 0.2 * k), ("ST", 0.15 + 0.25 * k)):
+                    output = f"{measure}:{portfolio}"
+                    rows.append((output, output, "", driver, index, value, value - 0.03, value + 0.03))
+    columns = ["output", "measure", "portfolio", "driver", "index", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).assign(
+        interval_kind="equal-tailed", interval_mass=0.95, n=256, replicates=8
+    )
+
+
+def drivers() -> pd.DataFrame:
+    rows = [
+        ("budget_draw", "budget", "epistemic", "posterior 'closed' of the budget", "row"),
+        ("cost_beccs", "cost", "epistemic", "ma2025", "lognormal"),
+        ("cost_daccs", "cost", "epistemic", "ma2025; assumption", "lognormal"),
+        ("shock", "climate", "aleatory", "assumption", "inverse CDF"),
+        ("mode", "deployment", "epistemic", "assumption", "inverse CDF"),
+    ]
+    return pd.DataFrame(rows, columns=["name", "group", "kind", "source", "transform"])
+
+
+def optimum() -> pd.DataFrame:
+    rows = [(p, q, v) for p, v in (("forests", 0.5), ("daccs", 1.5), ("oif", 0.0)) for q in PERIODS]
+    return pd.DataFrame(rows, columns=["pathway", "period", "planned"]).assign(unit="GtCO2/yr")
+
+
+SPEC = {
+    "title": "A run <of> the tests & nothing else",
+    "description": "Synthetic numbers.",
+    "seed": 7,
+    "draws": 512,
+    "level": 0.9,
+    "budget": {"model": "closed", "observations": "global"},
+    "portfolios": {"total": {"long_term": 8.0, "mid_term": 4.0, "near_term": 1.0}},
+    "target": {"net_removal": 150.0, "unit": "GtCO2", "year": 2100},
+    "rank": {"criteria": ["net_removal_2100", "total_cost"], "weights": "uniform"},
+}
+CHECK = {"name": "closure", "passed": True, "text": "Largest |sources - sinks| is 1e-15 GtC/yr."}
+
+
+def write_run(directory: Path, *, leave_out: tuple[str, ...] = (), skipped: dict[str, str] | None = None):
+    """Write a run directory; stages in `leave_out` are absent, those in `skipped` were skipped."""
+    directory.mkdir(parents=True, exist_ok=True)
+    budget, attribution = budget_tables()
+    record = {
+        "status": "optimal", "gap": 1e-9, "objective": 75263.4, "cvar": 100664.5, "cvar_level": 0.9,
+        "probability_met": 0.34, "expected_shortfall": 21.28, "sentence": "Not read.",
+        "units": {"money": "billion USD, present value", "shortfall": "GtCO2", "planned": "GtCO2/yr"},
+    }  # fmt: skip
+    stages = {
+        "budget": {"budget.csv": budget, "attribution.csv": attribution},
+        "network": {"network_marginals.csv": marginals()},
+        "inputs": {"drivers.csv": drivers()},
+        "simulate": {"portfolios.csv": portfolios()},
+        "optimize": {"optimum.csv": optimum(), "optimum.json": record},
+        "measure": {"measures.csv": measures()},
+        "rank": {"ranking.csv": ranking()},
+        "sobol": {"sobol.csv": sobol()},
+    }
+    manifest = Manifest(
+        spec=SPEC, seed=7, inputs={"spec": "0" * 64}, versions={"sinkrisk": "0.1.0", "python": "3.13.0"}
+    )
+    for name, tables in stages.items():
+        if name in leave_out:
+            continue
+        if skipped and name in skipped:
+            manifest.stages[name] = StageRecord(name, "hash", {}, 0.0, skipped=skipped[name])
+            continue
+        for file, content in tables.items():
+            if isinstance(content, pd.DataFrame):
+                content.to_csv(directory / file, index=False)
+            else:
+                files.write_json(directory / file, content)
+        outputs = {file: files.sha256_of(directory / file) for file in tables}
+        checks = [CHECK] if name == "budget" else []
+        manifest.stages[name] = StageRecord(name, "hash", outputs, 1.25, None, checks, [f"note of {name}"])
+    manifest.write(directory)
+    return directory
+
+
+def rerecord(directory: Path, file: str) -> None:
+    """Record a file's present bytes, as if the stage had written them."""
+    raw = json.loads((directory / "manifest.json").read_text())
+    for record in raw["stages"].values():
+        if file in record["outputs"]:
+            record["outputs"][file] = files.sha256_of(directory / file)
+    (directory / "manifest.json").write_text(json.dumps(raw))
+
+
+@pytest.fixture
+def write():
+    return write_run
+
+
+@pytest.fixture
+def record_again():
+    return rerecord
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run with its report written; tests only read it."""
+    from sinkrisk import reporting
+
+    directory = write_run(tmp_path_factory.mktemp("finished") / "run")
+    reporting.report(directory)
+    return directory

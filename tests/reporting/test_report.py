@@ -1,0 +1,299 @@
+"""The page: what it says against the tables it was made from, and that it needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sinkrisk import reporting
+from sinkrisk.provenance import Manifest
+
+
+class Page(HTMLParser):
+    """Text of the page, its figures, tables and headings, and whether every element was closed."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.headings: list[str] = []
+        self.feed(source)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+            if self.open[-1] in {"h1", "h2"}:
+                self.headings.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.attributes if name == tag]
+
+
+def page_of(directory: Path) -> Page:
+    page = Page((directory / "report.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(finished: Path) -> Page:
+    return page_of(finished)
+
+
+def test_sections_come_in_order_and_all_are_there(page):
+    assert page.headings[0] == "A run <of> the tests & nothing else"
+    numbered = [h for h in page.headings if h[:1].isdigit()]
+    assert [h.split(" ")[0] for h in numbered] == [str(k) for k in range(1, 10)]
+    assert page.headings[-1] == "Glossary"
+
+
+def test_nothing_is_fetched_from_anywhere(finished, page):
+    source = (finished / "report.html").read_text()
+    assert page.all("script") == []
+    assert all(a["src"].startswith("data:image/svg+xml;base64,") for a in page.all("img"))
+    assert {a["href"] for a in page.all("link")} == {"data:,"}
+    assert all(a["href"].startswith("#") for a in page.all("a"))
+    assert "url(" not in source
+    assert "@import" not in source
+
+
+def test_every_figure_has_words_for_those_who_cannot_see_it(page):
+    figures = page.all("img")
+    assert len(figures) == 12
+    assert all(len(a["alt"]) > 40 for a in figures)
+    assert all(int(a["width"]) > 500 and int(a["height"]) > 100 for a in figures)
+
+
+def test_tables_have_captions_and_scopes(page):
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert {a.get("scope") for a in page.all("th")} == {"col", "row"}
+
+
+def test_identifiers_are_unique(page):
+    found = [a["id"] for _, a in page.attributes if "id" in a]
+    assert len(found) == len(set(found))
+    labels = [a["aria-labelledby"] for _, a in page.attributes if "aria-labelledby" in a]
+    assert set(labels) <= set(found)
+
+
+def test_inlined_figures_are_the_files_beside_it(finished, page):
+    inlined = {base64.b64decode(a["src"].split(",", 1)[1]) for a in page.all("img")}
+    files = {p.read_bytes() for p in (finished / "figures").glob("*.svg")}
+    assert inlined == files
+
+
+def test_the_budget_is_the_closed_oracle(page):
+    # models.md 1.3: posterior mean / sd of 2014-2023; interval mean ± 1.6449 sd.
+    assert (
+        "the ocean sink is 2.85 GtC/yr (90 % equal-tailed interval 2.23 to 3.48; stated 2.90 ± 0.40)"
+        in page.text
+    )
+    assert "the land sink is 2.97 GtC/yr (90 % equal-tailed interval 1.88 to 4.05" in page.text
+    assert "9.70 ± 0.50" in page.text
+    assert "9.77 (9.01 to 10.53)" in page.text
+
+
+def test_the_attribution_says_that_it_is_stated_variance_only(page):
+    assert "In the closed model this attribution is stated variance and nothing more." in page.text
+    assert "46 % / 46 %" in page.text
+    # 2023 closes: its shares of nothing are a dash, not a number.
+    assert "– / 56 %" in page.text
+    assert "from 3.20 to 2.97 GtC/yr" in page.text
+
+
+def test_the_warning_is_the_closed_models_alone(run_dir):
+    manifest = Manifest.read(run_dir)
+    manifest.spec["budget"]["model"] = "hierarchical"
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    assert "stated variance and nothing more" not in page_of(run_dir).text
+
+
+def test_the_answers_carry_numbers_and_intervals(page):
+    start, end = page.text.index("The answers in short"), page.text.index("Contents")
+    answers = page.text[start:end]
+    assert "“Mixed & broad” ranks first with probability 50 %" in answers
+    assert "“Optimum of the programme” has the best chance to meet the target" in answers
+    assert "(150 GtCO₂ of net durable removal by 2100), 55 %" in answers
+    assert "in the worst 5 % of draws it falls short by 66.0 GtCO₂ on average" in answers
+    assert "170 GtCO₂ (90 % equal-tailed interval 90 to 260)" in answers
+    assert "budget (up to 65 % of the variance, 62 to 68)" in answers
+    assert "95 % equal-tailed intervals" in answers
+    assert "probability between 1 % (ocean, near term) and" not in answers
+    # Ocean, near term: the mean over its two regions of .05 and .01.
+    assert "probability between 3 % (ocean, near term) and 32 % (nature, long term)" in answers
+
+
+def test_ranking_table(page):
+    assert "Mixed & broad 50 % 100 % 20 % 1.7 80 %" in page.text
+    assert "Trees only 10 % 100 % 70 % 2.6 80 %" in page.text
+
+
+def test_a_small_probability_is_not_rounded_to_none(page):
+    assert "Trees only <1 % 110 (70 to 138)" in page.text
+
+
+def test_sobol_outputs_are_split_into_measure_and_portfolio(page):
+    assert "Mixed & broad budget 0.50 (0.47 to 0.53) 0.65 (0.62 to 0.68)" in page.text
+
+
+def test_the_optimum_shows_its_certificate(page):
+    assert "Status optimal" in page.text
+    assert "Optimality gap, relative 1.0e-09 (0 is a proven optimum)" in page.text
+    assert "Mean shortfall over the scenarios 21.3 GtCO₂" in page.text
+    assert "In the long term the plan reaches 2.00 GtCO₂/yr, led by DACCS 1.5" in page.text
+    assert "Not read." not in page.text
+
+
+def test_assumptions_are_counted(page):
+    assert "2 of 5 drivers (40 %) rest on assumptions of this project alone" in page.text
+    assert "; 1 more rest on assumptions in part" in page.text
+
+
+def test_provenance_is_the_manifest(finished, page):
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert "Seed 7" in page.text
+    assert "note of rank" in page.text
+    for name, record in manifest["stages"].items():
+        for file in record["outputs"]:
+            assert file in page.text, name
+    stages = page.text[page.text.index("Stages of the run") :]
+    assert stages.index("network_marginals.csv") < stages.index("drivers.csv") < stages.index("sobol.csv")
+
+
+def test_markup_in_the_spec_is_text_on_the_page(finished, page):
+    source = (finished / "report.html").read_text()
+    assert "<of>" not in source
+    assert html.escape("<tests> & nothing") in source
+    assert "Made for <tests> & nothing else." in page.text
+
+
+def test_same_directory_same_bytes(run_dir, finished, tmp_path):
+    first = reporting.report(run_dir)
+    before = {p: p.read_bytes() for p in [first, *(run_dir / "figures").iterdir()]}
+    assert reporting.report(run_dir) == first
+    assert {p: p.read_bytes() for p in before} == before
+    assert first.read_bytes() == (finished / "report.html").read_bytes()
+
+
+def test_composing_elsewhere_leaves_the_run_directory_alone(run_dir, tmp_path):
+    before = sorted(p.name for p in run_dir.iterdir())
+    path = reporting.compose(run_dir, tmp_path / "elsewhere")
+    assert path == tmp_path / "elsewhere" / "report.html"
+    assert sorted(p.name for p in run_dir.iterdir()) == before
+
+
+def test_its_own_record_does_not_change_the_page(run_dir):
+    from sinkrisk.provenance import StageRecord
+
+    first = reporting.report(run_dir).read_bytes()
+    manifest = Manifest.read(run_dir)
+    manifest.stages["report"] = StageRecord("report", "hash", {"report.html": "x"}, 4.2)
+    manifest.write(run_dir)
+    assert reporting.report(run_dir).read_bytes() == first
+
+
+def test_a_file_the_manifest_does_not_record_does_not_exist(write, tmp_path):
+    directory = write(tmp_path / "run")
+    manifest = Manifest.read(directory)
+    del manifest.stages["sobol"]
+    manifest.write(directory)
+    reporting.report(directory)
+    assert (directory / "sobol.csv").exists()
+    text = page_of(directory).text
+    assert "This run has no finished stage 'sobol'" in text
+    assert "0.65 (0.62 to 0.68)" not in text
+    assert not (directory / "figures" / "sobol_total_cost.svg").exists()
+
+
+def test_skipped_stages_are_said_with_their_reason(write, tmp_path):
+    skipped = {"optimize": "the spec has no 'optimize' section", "sobol": "the spec has no 'sobol' section"}
+    directory = write(tmp_path / "run", skipped=skipped)
+    reporting.report(directory)
+    page = page_of(directory)
+    assert "The stage 'optimize' was skipped: the spec has no 'optimize' section." in page.text
+    assert len([h for h in page.headings if h[:1].isdigit()]) == 9
+    assert "optimize: the spec has no 'optimize' section." in page.text
+
+
+def test_a_budget_alone_makes_a_page(write, tmp_path):
+    others = ("network", "inputs", "simulate", "optimize", "measure", "rank", "sobol")
+    directory = write(tmp_path / "run", leave_out=others)
+    reporting.report(directory)
+    page = page_of(directory)
+    assert "the ocean sink is 2.85 GtC/yr" in page.text
+    assert page.text.count("This run has no finished stage") >= 6
+    assert sorted(p.name for p in (directory / "figures").iterdir()) == ["attribution.svg", "budget.svg"]
+
+
+def test_a_manifest_without_stages_makes_a_page(tmp_path):
+    (tmp_path / "run").mkdir()
+    Manifest(versions={}).write(tmp_path / "run")
+    reporting.report(tmp_path / "run")
+    page = page_of(tmp_path / "run")
+    assert "The run finished no stage that gives an answer." in page.text
+
+
+def test_stale_figures_go(run_dir):
+    reporting.report(run_dir)
+    manifest = Manifest.read(run_dir)
+    del manifest.stages["optimize"]
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    assert not (run_dir / "figures" / "optimum.svg").exists()
+
+
+def test_an_unconverged_run_bears_a_banner_before_everything(run_dir):
+    manifest = Manifest.read(run_dir)
+    manifest.allowed_unconverged = True
+    manifest.stages["budget"].checks = [{"name": "rhat", "passed": False, "text": "Largest R-hat is 1.31."}]
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    page = page_of(run_dir)
+    banner = page.text.index("Not converged, or convergence not enforced.")
+    assert banner < page.text.index("A run <of> the tests", len("A run <of> the tests & nothing else"))
+    assert "rhat: Largest R-hat is 1.31." in page.text
+    assert "Failed checks: Largest R-hat is 1.31." in page.text
+    assert page.all("div")[0]["class"] == "banner"
+
+
+def test_a_converged_run_bears_none(page):
+    assert "Not converged" not in page.text
+
+
+def test_numbers_have_true_minus_signs(page):
+    bare = re.findall(r"(?<![\w–.e])-\d+\.\d+", page.text.split("The spec as it was run")[0])
+    assert bare == []
+
+
+def test_an_output_that_does_not_vary_is_said(write, record_again, tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    directory = write(tmp_path / "run")
+    table = pd.read_csv(directory / "sobol.csv", keep_default_na=False)
+    still = table["output"].str.startswith("total_cost")
+    for column in ("value", "low", "high"):
+        table[column] = pd.to_numeric(table[column]).where(~still, np.nan)
+    table.to_csv(directory / "sobol.csv", index=False)
+    record_again(directory, "sobol.csv")
+    reporting.report(directory)
+    assert "Total cost: it does not vary in any portfolio, so no index is defined." in page_of(directory).text
