@@ -292,8 +292,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write a JSON file atomically, keys sorted, numbers finite."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, default=str, allow_nan=False) + "\n")
+    """Write a JSON file atomically, keys in the order given, numbers finite."""
+    write_text(path, json.dumps(value, indent=2, default=str, allow_nan=False) + "\n")
 
 
 def move_into(source: Path, target: Path) -> None:

@@ -47,7 +47,7 @@ def add_suitability(builder: Builder, tables: Tables) -> None:
         if row["pathway"] in tables.names and row["region"] in regions:
             cell = (tables.names.index(row["pathway"]), regions.index(row["region"]))
             low[cell], high[cell] = float(row["low"]), float(row["high"])
-            source[cell] = _cited(row["source"], row["locator"])
+            source[cell] = _judged(row["source"], row["locator"])
     path = table.attrs.get("path")
     for p, r in np.argwhere(np.isnan(low)):
         builder.problems.add(f"no suitability of {tables.names[p]} in {regions[r]}", file=path)
@@ -83,9 +83,13 @@ def add_suitability(builder: Builder, tables: Tables) -> None:
     )
 
 
-def _cited(source: object, locator: object) -> str:
+def _judged(source: object, locator: object) -> str:
+    """Return the source of a number that this project judged from words the literature gives."""
+    if source == "assumption":
+        return "assumption"
     # A blank locator may be read as NaN, which is not equal to itself.
-    return str(source) if locator in (None, "") or locator != locator else f"{source} {locator}"
+    cited = str(source) if locator in (None, "") or locator != locator else f"{source} {locator}"
+    return f"assumption: number judged from {cited}"
 
 
 def add_budget(builder: Builder, budget: xr.DataTree) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def add_network(builder: Builder, network: Network, tables: Tables, claims: Clai
 
 def _table_slot(builder: Builder) -> Slot:
     name, size = "network_tables", builder.spec.tables
-    source = "governance network, equivalent sample sizes"
+    source = "assumption: equivalent sample sizes of the governance network"
     value = builder.number(name, 0, size - 1)
     if value is not None:
         builder.hold(name, value, "1", "fixed by the spec: number in the ordered bank", source)
@@ -187,7 +191,7 @@ def _table_slot(builder: Builder) -> Slot:
 def _node_slot(builder: Builder, network: Network, name: str, do: dict[str, str]) -> Slot:
     node = network.nodes[name]
     states = tuple(str(state) for state in node.states)
-    source = _cited(node.source, node.locator)
+    source = _judged(node.source, node.locator)
     value = builder.fixed(name)
     if value is not None:
         if value not in states:

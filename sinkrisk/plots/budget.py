@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +30,8 @@ def plot_budget(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Hollow marks are the stated values with one stated standard deviation on either side (none
-        where a component was not stated), filled marks the reconciled means with their intervals.
+        Hollow marks are the stated values with the normal interval of the same mass (none where a
+        component was not stated), filled marks the reconciled means with their intervals.
 
     Raises
     ------
@@ -46,6 +47,8 @@ def plot_budget(table: pd.DataFrame) -> Figure:
         ordered=[("low", "high")],
     )
     unit, interval = unit_text(only(table, "unit", name="budget")), interval_label(table, name="budget")
+    # Both bars at one mass: beside a 90 % interval, a bar of one sd would look like the surer estimate.
+    reach = NormalDist().inv_cdf((1.0 + float(table["interval_mass"].iloc[0])) / 2.0)
     windows = list(dict.fromkeys(table["window"].astype(str)))
     components = in_order(table["component"], _ORDER)
     rows = -(-len(components) // 3)
@@ -58,9 +61,9 @@ def plot_budget(table: pd.DataFrame) -> Figure:
             colour = style.colour_of(component, style.COMPONENT_COLOURS, position)
             stated = one["stated"].notna().to_numpy()
             axes.errorbar(
-                at[stated] - 0.16, one["stated"][stated], yerr=one["stated_sd"][stated].fillna(0.0),
+                at[stated] - 0.16, one["stated"][stated], yerr=reach * one["stated_sd"][stated].fillna(0.0),
                 fmt="o", markerfacecolor="white", color=style.GREY, markersize=4.5, linewidth=1.1,
-                label="stated ± 1 sd",
+                label="stated",
             )  # fmt: skip
             axes.errorbar(
                 at + 0.16, one["mean"], yerr=[one["mean"] - one["low"], one["high"] - one["mean"]],
@@ -78,8 +81,9 @@ def plot_budget(table: pd.DataFrame) -> Figure:
             axes.set_axis_off()
         style.caption(
             figure,
-            f"Hollow, left: stated value ± 1 stated standard deviation. Filled, right: reconciled mean with "
-            f"its {interval}. Each panel has its own scale, in {unit}, and starts at zero. Emissions "
+            f"Hollow, left: stated value ± {reach:.2f} stated standard deviations, the same mass under "
+            f"normal errors. Filled, right: reconciled mean with its {interval}. Each panel has its own "
+            f"scale, in {unit}, and starts at zero. Emissions "
             "(fossil, land-use change) count positive into the air, sinks positive out of it.",
         )
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pandas as pd
 
@@ -41,7 +40,7 @@ def assumed(source: str) -> str:
     >>> assumed("assumption"), assumed("ma2025; assumption"), assumed("ma2025")
     ('all', 'part', 'none')
     """
-    parts = [p.strip() for p in re.split(r"[;,|]", source) if p.strip()]
+    parts = [p.strip() for p in source.split(";") if p.strip()]
     count = sum(p == "assumption" or p.startswith("assumption:") for p in parts)
     return "none" if count == 0 else "all" if count == len(parts) else "part"
 
@@ -71,8 +70,8 @@ def _assumptions(section: Section, drivers: pd.DataFrame) -> list[Block]:
     section.sentences.append(
         f"{entire} of {count} drivers ({percent(entire / count)}) rest on assumptions of this project alone, "
         f"because the literature used here states no number; {partly} more rest on assumptions in part. "
-        "Their reasons are in the notes of the tables of priors. A node of the governance network is counted "
-        "by the source of its dependencies; the numbers in its conditional table are judgements."
+        "Their reasons are in the notes of the tables of priors. The network's probabilities and the "
+        "suitability weights count as assumptions: the literature gives words for them, not numbers."
     )
     table = drivers.assign(kind_of_source=kinds)
     rows = []
