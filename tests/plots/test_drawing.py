@@ -39,7 +39,8 @@ def test_budget_marks_are_the_means_and_the_bars_the_intervals(budget):
     np.testing.assert_allclose(bars, one[["low", "high"]].to_numpy())
     np.testing.assert_allclose(np.asarray(stated.lines[0].get_ydata(), dtype=float), one["stated"])
     ends = np.array([s[:, 1] for s in stated.lines[2][0].get_segments()])
-    np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 2 * one["stated_sd"])
+    # Both bars hold 90 %: a normal one reaches 1.6448536 sd either side.
+    np.testing.assert_allclose(ends[:, 1] - ends[:, 0], 2 * 1.6448536269514722 * one["stated_sd"])
     assert [t.get_text() for t in land.get_xticklabels()] == ["2000-2009", "2010-2019", "2024"]
     assert land.get_ylabel() == "GtC/yr"
     assert land.get_ylim()[0] <= 0.0
