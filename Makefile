@@ -42,7 +42,7 @@ notebooks: $(VENV)/.dev ## execute every notebook once, into build/notebooks
 	$(PY) tests/execute_notebooks.py notebooks build/notebooks
 
 bench: $(VENV)/.dev ## run the benchmarks and rewrite tests/benchmarks/RESULTS.md
-	$(PY) -m pytest -q -o testpaths=tests/benchmarks tests/benchmarks --benchmark-only --benchmark-json=build/bench.json -p no:cacheprovider
+	$(PY) -m pytest -q tests/benchmarks --benchmark-only --benchmark-json=build/bench.json -p no:cacheprovider
 	$(PY) tests/benchmarks/tabulate.py build/bench.json tests/benchmarks/RESULTS.md
 
 lock: ## compile both locks again (needs uv)
