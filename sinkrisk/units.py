@@ -25,7 +25,8 @@ UNITS: tuple[str, ...] = (
     "GtCO2/yr", "MtCO2/yr", "TgCO2/yr", "PgCO2/yr",
     "GtC", "PgC", "TgC", "MtC", "GtCO2", "MtCO2", "Gt", "Mt", "Gt/yr", "Mt/yr",
     "USD/tCO2", "GJ/tCO2", "MWh/tCO2", "EJ/yr", "yr", "1/yr",
-    "1", "%", "ppm", "tCO2/t", "gC/m^2/yr", "MgC/ha/yr", "Mha", "km^2",
+    "1", "%", "ppm", "tCO2/t", "gC/m^2/yr", "MgC/ha/yr", "Mha", "km^2", "um",
+    "tCO2/day", "tCO2/yr", "kgCO2/t", "PgCO2e/yr",
 )  # fmt: skip
 """Spellings accepted in tables and specs; one spelling per unit, so that equal units compare equal."""
 
@@ -38,6 +39,8 @@ def _registry() -> Any:
     # Without this call "C" is the coulomb and parses without complaint.
     registry.add_standards()
     registry.define("USD = [currency]")
+    # Warming of other gases as CO2: no mass of CO2, and never turned into one.
+    registry.define("gCO2e = [co2_equivalent]")
     return registry
 
 

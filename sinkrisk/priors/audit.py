@@ -7,13 +7,12 @@ reported with ``passed=None`` and the numbers behind it.
 from __future__ import annotations
 
 import math
-import re
 
 import pandas as pd
 
 from sinkrisk import files
 from sinkrisk.errors import InputError
-from sinkrisk.priors import layouts, references, tables
+from sinkrisk.priors import contradictions, layouts, references, tables
 from sinkrisk.results import Check
 
 # What every creditable pathway needs, and what only those with some kind of store need.
@@ -31,7 +30,8 @@ def check_priors() -> list[Check]:
     list of Check
         First whether every table loads; where one does not, its problems and nothing further.
         Then sources, bibliography, ids, intervals, shares, completeness of the pathways, and,
-        informing, the row arithmetic and the constant shares of the review's Tables 2 and 3.
+        informing, the row arithmetic and the constant shares of the review's Tables 2 and 3, and
+        every contradiction that `find_contradictions` computes.
 
     Examples
     --------
@@ -53,6 +53,7 @@ def check_priors() -> list[Check]:
         _pathways_are_complete(everything),
         *(_arithmetic(name, everything[f"observations/{name}"]) for name in ("global", "china")),
         *(_constant_shares(name, everything[f"observations/{name}"]) for name in ("global", "china")),
+        _contradictions(),
     ]
 
 
@@ -79,8 +80,6 @@ def _keys_are_used(everything: dict[str, pd.DataFrame]) -> Check:
     for table in everything.values():
         if "source" in table:
             used.update(key for cell in table["source"] for key in references.split_keys(cell))
-        if "note" in table:
-            used.update(word for cell in table["note"] for word in re.findall(r"\w+", cell))
     entries = list(references.load_references())
     unused = [key for key in entries if key not in used]
     text = f"{len(entries) - len(unused)} of {len(entries)} entries of references.bib are cited"
@@ -210,3 +209,11 @@ def _constant_shares(name: str, table: pd.DataFrame) -> Check:
         else "no sink is a constant share of emissions"
     )
     return Check(f"constant shares in observations/{name}", None, text, result)
+
+
+def _contradictions() -> Check:
+    """Report what the review says against itself; a contradiction of the review fails nothing."""
+    table = contradictions.find_contradictions()
+    rules = table["rule"].nunique()
+    text = f"{len(table)} places where the review contradicts itself or arithmetic, found by {rules} rules"
+    return Check("contradictions of the review", None, text, table)

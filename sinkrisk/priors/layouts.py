@@ -262,6 +262,7 @@ QUANTITIES = Schema(
         Column("upper", "number", required=False),
         Column("basis_order", "names", allowed=BASES),
         Column("spread", "number", minimum=1.0, above=True),
+        Column("reach", "number", required=False, minimum=1.0, above=True),
         *_SOURCE,
     ),
     unique=("quantity",),
@@ -272,7 +273,7 @@ COMPONENTS = Schema(
     (
         Column("component", "identifier"),
         Column("name"),
-        Column("role", "identifier", allowed=("budget", "derived", "ecosystem", "reservoir")),
+        Column("role", "identifier", allowed=("budget", "derived", "ecosystem", "reservoir", "context")),
     ),
     unique=("component",),
 )
@@ -290,4 +291,55 @@ OCEAN_MECHANISMS = Schema(
         Column("locator"),
     ),
     unique=("mechanism", "attribute"),
+)
+
+ELICITED = Schema(
+    "elicited",
+    (
+        Column("pathway", "identifier"),
+        Column("quantity", "identifier"),
+        Column("basis", "identifier"),
+        Column("claim", "identifier"),
+        Column("weight", "number", minimum=0.0, maximum=1.0, above=True),
+        Column("family", "identifier", allowed=("lognormal", "beta", "normal")),
+        # mu and sigma of the logarithm; the two shapes; centre and scale before the cut.
+        Column("first", "number"),
+        Column("second", "number", minimum=0.0, above=True),
+        Column("lower", "number", required=False),
+        Column("upper", "number", required=False),
+        Column("reading"),
+        Column("low", "number", required=False),
+        Column("high", "number", required=False),
+        Column("mass", "number", required=False, minimum=0.0, maximum=1.0, above=True),
+        Column("reached", "number", required=False, minimum=0.0, maximum=1.0),
+        Column("shortfall", required=False),
+        Column("hash"),
+    ),
+    unique=("pathway", "quantity", "basis", "claim"),
+)
+
+RELATIONS = Schema(
+    "relations",
+    (
+        Column("relation", "identifier", allowed=("sum", "at_least", "same", "gross_and_net")),
+        Column("measure", "identifier", allowed=("stock", "flux")),
+        Column("whole", "identifier", vocabulary="components"),
+        Column("parts", "names", vocabulary="components"),
+        *_SOURCE,
+    ),
+    unique=("relation", "measure", "whole", "parts"),
+)
+
+RELEASES = Schema(
+    "releases",
+    (
+        Column("release"),
+        Column("version"),
+        Column("doi"),
+        Column("file"),
+        Column("sha256"),
+        Column("url"),
+        *_SOURCE,
+    ),
+    unique=("release",),
 )

@@ -103,8 +103,8 @@ def list_sources() -> pd.DataFrame:
     Examples
     --------
     >>> sources = list_sources().set_index("source")
-    >>> sources.loc["friedlingstein2024", "tables"]
-    'observations/global;observations/ocean'
+    >>> sources.loc["nasem2021", "tables"]
+    'claims'
     """
     import pandas as pd
 

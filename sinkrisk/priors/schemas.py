@@ -116,21 +116,44 @@ def parse(path: Path, schema: Schema, vocabularies: Vocabularies) -> pd.DataFram
     InputError
         Every problem of the file at once: file, row, key, what was found, what is allowed.
     """
-    import pandas as pd
-
     located = files.read_csv(path, required=schema.names, optional=(), purpose=schema.name)
     found = Problems(file=str(path))
+    rows = check_cells([(item.row, item.cells) for item in located], schema, vocabularies, found)
+    found.raise_if_any()
+    table = typed_frame(schema, rows)
+    table.attrs["path"] = str(path)
+    return table
+
+
+def check_cells(
+    located: Sequence[tuple[int, Mapping[str, str]]],
+    schema: Schema,
+    vocabularies: Vocabularies,
+    found: Problems,
+) -> list[tuple[int, Row]]:
+    """Turn text cells into typed rows; every problem goes into `found`.
+
+    Parameters
+    ----------
+    located : sequence of (int, mapping of str to str)
+        Each row's number and its cells by column.
+    schema : Schema
+    vocabularies : mapping of str to sequence of str
+        See `parse`.
+    found : Problems
+        The collector; where it stays empty the rows are sound.
+    """
     rows: list[tuple[int, Row]] = []
-    for item in located:
+    for at, cells in located:
         row: Row = {}
         failed: set[str] = set()
         for column in schema.columns:
             before = len(found.found)
-            row[column.name] = _cell(item.cells[column.name], column, vocabularies, found, item.row)
+            row[column.name] = check_cell(cells[column.name], column, vocabularies, found, at)
             if len(found.found) > before:
                 failed.add(column.name)
-        _check_row(schema, row, found, item.row, failed)
-        rows.append((item.row, row))
+        _check_row(schema, row, found, at, failed)
+        rows.append((at, row))
     if not located:
         found.add(f"{schema.name}: no rows", hint="the file holds a header only")
     if schema.unique:
@@ -138,10 +161,14 @@ def parse(path: Path, schema: Schema, vocabularies: Vocabularies) -> pd.DataFram
     if not found:
         for check in schema.table_checks:
             check(rows, found)
-    found.raise_if_any()
-    table = pd.DataFrame({c.name: _series(c, [row[c.name] for _, row in rows]) for c in schema.columns})
-    table.attrs["path"] = str(path)
-    return table
+    return rows
+
+
+def typed_frame(schema: Schema, rows: Sequence[tuple[int, Row]]) -> pd.DataFrame:
+    """Return sound rows as a DataFrame: float64, int64, bool and str columns."""
+    import pandas as pd
+
+    return pd.DataFrame({c.name: _series(c, [row[c.name] for _, row in rows]) for c in schema.columns})
 
 
 def _series(column: Column, values: list[Any]) -> pd.Series[Any]:
@@ -151,7 +178,8 @@ def _series(column: Column, values: list[Any]) -> pd.Series[Any]:
     return pd.Series(values, dtype=dtype)
 
 
-def _cell(text: str, column: Column, vocabularies: Vocabularies, found: Problems, at: int) -> Any:
+def check_cell(text: str, column: Column, vocabularies: Vocabularies, found: Problems, at: int) -> Any:
+    """Return the value of one text cell; what is wrong with it goes into `found`."""
     if text == "":
         if column.required:
             found.add("empty cell", key=column.name, row=at)
@@ -168,23 +196,28 @@ def _cell(text: str, column: Column, vocabularies: Vocabularies, found: Problems
             found.add("unknown unit", got=text, allowed=allowed, key=column.name, row=at)
         return text
     words = [text] if column.kind in ("text", "identifier") else list(split_keys(text))
-    allowed_words = column.allowed
-    if column.kind == "source":
-        allowed_words = tuple(vocabularies["sources"])
-    elif column.vocabulary is not None:
-        allowed_words = (*vocabularies[column.vocabulary], *column.extra)
+    listed = allowed_words(column, vocabularies)
     for word in words:
-        if allowed_words is not None and word not in allowed_words:
+        if listed is not None and word not in listed:
             if column.kind == "source":
-                _unknown_source(word, allowed_words, column, found, at)
+                _unknown_source(word, listed, column, found, at)
             else:
                 what = f"unknown {column.name.replace('_', ' ')}"
-                found.add(what, got=word, allowed=allowed_words, key=column.name, row=at)
+                found.add(what, got=word, allowed=listed, key=column.name, row=at)
         elif column.kind in ("identifier", "names") and not _IDENTIFIER.fullmatch(word):
             what = "not an identifier"
             rule = "lower-case letters, digits and underscores, a letter first"
             found.add(what, got=word, allowed=rule, key=column.name, row=at)
     return text
+
+
+def allowed_words(column: Column, vocabularies: Vocabularies) -> tuple[str, ...] | None:
+    """Return the words a column may hold; None where any will do."""
+    if column.kind == "source":
+        return tuple(vocabularies["sources"])
+    if column.vocabulary is not None:
+        return (*vocabularies[column.vocabulary], *column.extra)
+    return column.allowed
 
 
 def _unknown_source(word: str, keys: Sequence[str], column: Column, found: Problems, at: int) -> None:
@@ -232,13 +265,17 @@ def _check_row(schema: Schema, row: Row, found: Problems, at: int, failed: set[s
         if place.get("key") not in failed:
             found.add(what, row=at, **place)
 
+    for check in (assumption_states_its_reason, *schema.row_checks):
+        check(row, add)
+
+
+def assumption_states_its_reason(row: Row, add: AddProblem) -> None:
+    """Report a belief of ours that cites a source too, or gives no reason."""
     if row.get("source") and ASSUMPTION in split_keys(row["source"]):
         if row["source"] != ASSUMPTION:
             add("an assumption cites no other source", got=row["source"], key="source")
         if not row.get("note"):
             add("an assumption needs its reason", got="", key="note", allowed="the reason, in words")
-    for check in schema.row_checks:
-        check(row, add)
 
 
 def _check_unique(schema: Schema, rows: Sequence[tuple[int, Row]], found: Problems) -> None:

@@ -16,8 +16,13 @@ from sinkrisk.priors import layouts, references, schemas
 if TYPE_CHECKING:
     import pandas as pd
 
-OBSERVATION_TABLES: tuple[str, ...] = ("global", "china", "ocean", "ecosystems", "reservoirs")
+OBSERVATION_TABLES: tuple[str, ...] = (
+    "global", "china", "ocean", "ecosystems", "reservoirs", "overview", "properties",
+)  # fmt: skip
 """Names `load_observations` knows."""
+
+WORKBOOK_SUFFIXES: tuple[str, ...] = (".xlsx", ".xlsm")
+"""Endings of files read as Global Carbon Budget workbooks."""
 
 _TABLES: dict[str, schemas.Schema] = {
     "pathways": layouts.PATHWAYS,
@@ -30,7 +35,10 @@ _TABLES: dict[str, schemas.Schema] = {
     "portfolio_names": layouts.PORTFOLIO_NAMES,
     "quantities": layouts.QUANTITIES,
     "components": layouts.COMPONENTS,
+    "relations": layouts.RELATIONS,
     "ocean_mechanisms": layouts.OCEAN_MECHANISMS,
+    "releases": layouts.RELEASES,
+    "elicited": layouts.ELICITED,
 }
 
 # Which file lists the words a column may hold: vocabulary -> (table, column).
@@ -95,7 +103,9 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
     ----------
     name_or_path : str or path
         ``"global"`` (the review's Table 2), ``"china"`` (Table 3), ``"ocean"``, ``"ecosystems"`` and
-        ``"reservoirs"`` (Table 4 and section 3), or the path of a CSV file in the same layout.
+        ``"reservoirs"`` (Table 4 and section 3), ``"overview"`` (section 3.1's text on both budgets),
+        ``"properties"`` (shares, ratios, ranks, areas), the path of a CSV file in the same layout, or
+        that of a Global Carbon Budget workbook (.xlsx, releases 2017 to 2025).
 
     Returns
     -------
@@ -103,7 +113,9 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         ``component, geography, method, estimate, start, end, value, sd, low, high, interval, unit,
         definition, kind, source, locator, note``. Years int64, inclusive; numbers float64 in the
         row's `unit`, NaN where not stated; emissions positive into the air, sinks positive out of
-        it. ``attrs["path"]`` names the file.
+        it. ``attrs["path"]`` names the file. A workbook's rows are annual, in GtC/yr, one per series
+        and year with a number; ``attrs`` then also holds ``release``, ``skipped`` (what was left out
+        and why) and ``notes``.
 
     Raises
     ------
@@ -122,8 +134,13 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
     elif Path(text).suffix == "" and not Path(text).exists():
         hint = "or give the path of a CSV file"
         raise InputError(Problem("unknown observations", got=text, allowed=OBSERVATION_TABLES, hint=hint))
+    elif Path(text).suffix.lower() in WORKBOOK_SUFFIXES:
+        from sinkrisk.priors import workbook
+
+        return workbook.load_workbook(text)
     elif Path(text).suffix.lower() != ".csv":
-        raise InputError(Problem("observations are read from CSV files", got=text, allowed="a .csv file"))
+        what = "observations are read from CSV files and workbooks"
+        raise InputError(Problem(what, got=text, allowed="a .csv or an .xlsx file"))
     else:
         where = Path(text)
     return schemas.parse(where, layouts.OBSERVATIONS, _vocabularies(layouts.OBSERVATIONS, where))
@@ -157,6 +174,45 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     [[200.0, 600.0, 'captured']]
     """
     where = Path(path) if path is not None else files.data_path("priors", "claims.csv")
+    schema = schema_of("claims")
+    return schemas.parse(where, schema, _vocabularies(schema, where))
+
+
+def schema_of(name: str) -> schemas.Schema:
+    """Return the layout of a table, with the rules that need other tables of the library.
+
+    Parameters
+    ----------
+    name : str
+        ``claims``, ``observations`` or one of `list_tables`.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> schema_of("regions").unique
+    ('region',)
+    """
+    if name == "observations":
+        return layouts.OBSERVATIONS
+    if name == "claims":
+        checks = (*layouts.CLAIMS.row_checks, _fits_quantity())
+        return dataclasses.replace(layouts.CLAIMS, row_checks=checks)
+    if name not in _TABLES:
+        allowed = ("claims", "observations", *_TABLES)
+        raise InputError(Problem("unknown table", got=name, allowed=allowed))
+    return _TABLES[name]
+
+
+def vocabularies_of(schema: schemas.Schema) -> dict[str, tuple[str, ...]]:
+    """Return the words the columns of a layout may hold, from the library's own tables."""
+    return _vocabularies(schema, files.data_path("priors") / "claims.csv")
+
+
+def _fits_quantity() -> schemas.RowCheck:
     rules = {str(rule["quantity"]): rule for rule in load_table("quantities").to_dict("records")}
 
     def fits_quantity(row: schemas.Row, add: schemas.AddProblem) -> None:
@@ -180,8 +236,7 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
                 allowed = _support(rule["lower"], rule["upper"], rule["unit"])
                 add(f"outside what {row['quantity']} can be", got=value, allowed=allowed, key=key)
 
-    schema = dataclasses.replace(layouts.CLAIMS, row_checks=(*layouts.CLAIMS.row_checks, fits_quantity))
-    return schemas.parse(where, schema, _vocabularies(schema, where))
+    return fits_quantity
 
 
 def load_everything() -> dict[str, pd.DataFrame]:
