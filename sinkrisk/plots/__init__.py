@@ -13,6 +13,7 @@ from sinkrisk import lazy
 
 if TYPE_CHECKING:
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
+    from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.network import plot_deployment_modes as plot_deployment_modes
     from sinkrisk.plots.portfolio import (
         plot_measures as plot_measures,
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_budget": ".budget",
         "plot_central_weights": ".ranking",
         "plot_deployment_modes": ".network",
+        "plot_elicitation": ".elicitation",
         "plot_measures": ".portfolio",
         "plot_optimum": ".programme",
         "plot_portfolio_composition": ".portfolio",
