@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 priors_app = typer.Typer(help="Look at and check the prior library.", no_args_is_help=True)
 app.add_typer(priors_app, name="priors")
+data_app = typer.Typer(help="Fetch and check Global Carbon Budget workbooks.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
 Spec = Annotated[str, typer.Argument(help="A spec file, or the name of a packaged one (global).")]
 Out = Annotated[Path, typer.Option("--out", help="Run directory; created, resumed when it exists.")]
@@ -138,11 +140,19 @@ def report(run_dir: Annotated[Path, typer.Argument(help="A run directory.")]) ->
 
 
 @priors_app.command("check")
-def priors_check() -> None:
-    """Check the prior library; exit 2 when a source, interval or share is wrong."""
+def priors_check(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV file for the table of contradictions.")
+    ] = None,
+) -> None:
+    """Check the prior library and list what the review says against itself.
+
+    Exit 2 when a source, interval or share of the library is wrong; a contradiction of the review
+    is a result and fails nothing.
+    """
     from sinkrisk import texts
 
-    text, failed = texts.priors_check_text()
+    text, failed = texts.priors_check_text(out)
     typer.echo(text)
     if failed:
         raise typer.Exit(2)
@@ -165,6 +175,36 @@ def priors_show(
     from sinkrisk import texts
 
     typer.echo(texts.priors_show_text(quantity, pathway))
+
+
+@data_app.command("fetch")
+def data_fetch(
+    release: Annotated[
+        str | None, typer.Option("--release", help="A release with a known hash: 2023 or 2024.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Address of any other workbook, or a mirror.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="SHA-256 the file must have.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder; default a cache of the user's.")] = None,
+) -> None:
+    """Download a workbook, going on where an earlier attempt stopped, and print its path."""
+    from sinkrisk import texts
+
+    typer.echo(texts.data_fetch_text(release, url=url, sha256=sha256, folder=to))
+
+
+@data_app.command("check")
+def data_check(
+    file: Annotated[Path, typer.Argument(help="A workbook (.xlsx) or an observation CSV.")],
+) -> None:
+    """Check a workbook against itself: closure, ensemble means, what was left out; exit 2 on failure."""
+    from sinkrisk import texts
+
+    text, failed = texts.data_check_text(file)
+    typer.echo(text)
+    if failed:
+        raise typer.Exit(2)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sinkrisk import files
 from sinkrisk.errors import InputError, Problem
@@ -67,14 +70,47 @@ def reconcile_text(
     return "\n".join(parts)
 
 
-def priors_check_text() -> tuple[str, bool]:
-    """Return the outcome of every check of the prior library, and whether one failed."""
+def priors_check_text(out: Path | None = None) -> tuple[str, bool]:
+    """Return the outcome of every check of the prior library, and whether one failed.
+
+    The checks come first, then every contradiction of the review: what is stated, what stands
+    against it, the size between them. With `out` the contradictions are also written there as CSV.
+    """
     from sinkrisk.priors import check_priors
 
+    if out is not None and out.is_dir():
+        raise InputError(Problem("--out is a folder, not a file", got=str(out)))
     checks = check_priors()
     marks = {True: "ok  ", False: "FAIL", None: "info"}
     lines = [f"{marks[c.passed]}  {c.name}: {c.text}" for c in checks]
+    for check in checks:
+        if check.name != "contradictions of the review" or check.table is None:
+            continue
+        for number, row in enumerate(check.table.to_dict("records"), 1):
+            lines += ["", *_contradiction_lines(number, row)]
+        if out is not None:
+            files.write_text(out, check.table.to_csv(index=False, lineterminator="\n"))
+            lines += ["", str(out)]
     return "\n".join(lines), any(c.passed is False for c in checks)
+
+
+def _contradiction_lines(number: int, row: Mapping[Hashable, Any]) -> list[str]:
+    unit = "" if row["unit"] == "1" else f" {row['unit']}"
+    absolute = f"{row['absolute']:.3g}" if row["absolute"] < 1000.0 else f"{row['absolute']:.0f}"
+    size = f"{absolute}{unit}, {row['relative']:.1%} of the larger"
+    return [
+        f"{number:3}  {row['rule']}: {row['subject']}, {row['quantity']}, {row['geography']}",
+        f"     A  {row['statement_a']}  [{row['source_a']}; {row['locator_a']}]",
+        f"     B  {row['statement_b']}  [{row['source_b']}; {_few(row['locator_b'])}]",
+        f"     size {size}: {row['explanation']}",
+    ]
+
+
+def _few(locators: str, most: int = 2) -> str:
+    places = locators.split("; ")
+    if len(places) <= most:
+        return locators
+    return f"{'; '.join(places[:most])} and {len(places) - most} more"
 
 
 def priors_list_text() -> str:
@@ -89,7 +125,7 @@ def priors_list_text() -> str:
 
 
 def priors_show_text(quantity: str, pathway: str | None = None) -> str:
-    """Return every claim on a quantity with its source and locator."""
+    """Return every claim on a quantity with its source and locator, and what each pathway's give."""
     from sinkrisk import priors
 
     claims = priors.load_claims()
@@ -105,4 +141,80 @@ def priors_show_text(quantity: str, pathway: str | None = None) -> str:
             )
         chosen = chosen[chosen["pathway"] == pathway]
     columns = ["pathway", "low", "high", "central", "sd", "unit", "basis", "source", "locator"]
-    return _aligned(chosen[columns], digits=4)
+    stated = list(dict.fromkeys(chosen["pathway"]))
+    return "\n".join([_aligned(chosen[columns], digits=4), "", *_elicited_lines(claims, quantity, stated)])
+
+
+def _elicited_lines(claims: pd.DataFrame, quantity: str, pathways: list[str]) -> list[str]:
+    """Return the pooled prior of each pathway as a table, and below it what was left out and why."""
+    import pandas as pd
+
+    from sinkrisk import priors
+
+    rows, notes = [], []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", priors.ElicitationWarning)
+        for pathway in pathways:
+            try:
+                found = priors.elicit(claims, pathway, quantity)
+            except InputError as error:
+                notes.append(f"not pooled: {error}")
+                continue
+            low, high = found.interval(0.9)
+            rows.append(
+                {
+                    "pathway": pathway,
+                    "basis": "/".join(found.basis),
+                    "median": f"{float(found.ppf(0.5)):.4g}",
+                    "low": f"{low:.4g}",
+                    "high": f"{high:.4g}",
+                    "unit": found.unit,
+                    "claims": len(found.claims_used),
+                    "sources": len(found.parts),
+                    "disagreement": f"{found.disagreement:.2f}" if len(found.parts) > 1 else "",
+                }
+            )
+            notes += [f"left out of {pathway}: {r['id']} ({r['reason']})" for r in found.claims_left_out]
+    lines = []
+    if rows:
+        lines.append("Elicited: linear pool, low to high the 90 % equal-tailed interval; disagreement is the")
+        lines.append("share of the variance between sources (of the logarithm, or the log odds of shares).")
+        lines.append(_aligned(pd.DataFrame(rows)))
+    return [*lines, *notes, *(f"warning: {item.message}" for item in caught)]
+
+
+def data_fetch_text(
+    release: str | None, *, url: str | None = None, sha256: str | None = None, folder: Path | None = None
+) -> str:
+    """Download a workbook and return its path; a line of progress on a terminal."""
+    from sinkrisk.priors import fetch_release
+
+    def show(held: int, total: int | None) -> None:
+        of = f" of {total / 1e6:.1f}" if total else ""
+        print(f"\r{held / 1e6:.1f}{of} MB", end="", file=sys.stderr, flush=True)
+
+    progress = show if sys.stderr.isatty() else None
+    path = fetch_release(release, url=url, sha256=sha256, folder=folder, progress=progress)
+    if progress is not None:
+        print(file=sys.stderr)
+    return str(path)
+
+
+def data_check_text(file: Path) -> tuple[str, bool]:
+    """Return what a workbook or an observation table holds and every check of it, and whether one failed."""
+    from sinkrisk import priors
+
+    if file.suffix.lower() == ".csv":
+        table = priors.load_observations(file)
+        return f"ok    {len(table)} observations of {table['component'].nunique()} components", False
+    book = priors.read_workbook(file)
+    rows = book.observations
+    named = f"release {book.release}" + (f" v{book.version}" if book.version else "")
+    counts = rows.groupby(["component", "method"], sort=False).agg(
+        series=("estimate", "nunique"), rows=("value", "size"), first=("start", "min"), last=("end", "max")
+    )
+    lines = [f"{named}: {len(rows)} observations in GtC/yr", _aligned(counts.reset_index()), ""]
+    checks = priors.check_workbook(book)
+    marks = {True: "ok  ", False: "FAIL", None: "info"}
+    lines.extend(f"{marks[c.passed]}  {c.name}: {c.text}" for c in checks)
+    return "\n".join(lines), any(c.passed is False for c in checks)
