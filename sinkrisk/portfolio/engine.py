@@ -34,6 +34,7 @@ OUTCOMES: dict[str, str] = {
     "avoided": "GtCO2/yr",
     "utilised": "GtCO2/yr",
     "cost": "billion USD/yr",
+    "marginal_cost": "billion USD/yr",
     "energy": "EJ/yr",
     "durable": "GtCO2/yr",
 }
@@ -221,8 +222,11 @@ def simulate_block(
       their free capacity times their own mode's fraction allows, in proportion to that room. A
       recipient's own loss does not move: it is itself what the others fall back on. The rest is
       lost, so ``planned = deployed + reallocated + lost``;
-    - marginal cost ``mc(u) = c0 (1 + a u^eta)`` integrates to
-      ``c0 K (u + a u^(eta+1) / (eta+1))``; GtCO2 times USD/t is billion USD, GtCO2 times GJ/t EJ;
+    - marginal cost ``mc(u) = c0 (1 + a u^eta)`` integrates to the cost
+      ``c0 K (u + a u^(eta+1) / (eta+1))``; ``marginal_cost`` is what the same tonnes come to when
+      each is priced at the last one's cost, ``c0 K u (1 + a u^eta)``, so that a sum of it over a sum
+      of tonnes is the marginal cost weighted by tonnes; GtCO2 times USD/t is billion USD, GtCO2
+      times GJ/t EJ;
     - captured carbon (deployed and received) goes to its ledger (`ledgers.ledger_shares`); only
       the removal ledger is stored, decays, and is reversed by shocks (`stores`):
       ``stored`` is the net change of the stock per year, ``returned = removed - stored``.
@@ -270,11 +274,13 @@ def simulate_block(
             # Rounding may leave -1e-17 where nothing is lost.
             out["lost"][f, pick, q] = np.maximum(planned[f, act, q][:, None] - kept_plan, 0.0)
             total = captured.sum(axis=1)
-            # cost: base is free from here on and holds the use, then the mean marginal cost.
+            # cost: base is free from here on and holds the use, then tonnes times use ** eta.
             np.multiply(captured, inverse[q][pick], out=base)
             np.power(base, block.cost_exponent, out=base)
             base *= captured
-            out["cost"][f, pick, q] = block.cost[pick] * (total + curvature * base.sum(axis=1))
+            bent = base.sum(axis=1)
+            out["cost"][f, pick, q] = block.cost[pick] * (total + curvature * bent)
+            out["marginal_cost"][f, pick, q] = block.cost[pick] * (total + block.cost_slope * bent)
             out["energy"][f, pick, q] = block.energy[pick] * total
             out["removed"][f, pick, q] = removal[pick] * total
             out["avoided"][f, pick, q] = avoided[pick] * total

@@ -1,15 +1,14 @@
 """Outcomes to criteria, per draw, and criteria over draws.
 
 What a criterion is called, its unit and which way it is better stand in ``priors/criteria.csv``;
-how it is computed stands here, one function each.
+how it is computed stands in `criteria`, one function each.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.criteria import (
+    CRITERIA,
+    Horizon,
+    annuity as annuity,
+    years_until as years_until,
+)
 from sinkrisk.portfolio.specification import TargetSpec, make_target
 from sinkrisk.risk.quantiles import Direction, check_probability
 
@@ -36,132 +41,6 @@ STATISTICS: tuple[str, ...] = (
     "probability_met",
     "probability_defined",
 )
-
-SMALLEST_FLOW = 1e-12
-"""GtCO2 (a gram of carbon or so): below it a portfolio did nothing and a ratio has no meaning."""
-
-
-@dataclass(frozen=True)
-class _Horizon:
-    """Outcomes and what several criteria share."""
-
-    outcomes: xr.Dataset
-    target: TargetSpec
-
-    @property
-    def length(self) -> xr.DataArray:
-        return self.outcomes["period_length"]
-
-    @property
-    def captured(self) -> xr.DataArray:
-        """GtCO2 over the horizon, by pathway."""
-        return ((self.outcomes["deployed"] + self.outcomes["received"]) * self.length).sum("period")
-
-    def cumulative(self, name: str, year: int) -> xr.DataArray:
-        """GtCO2 until `year`, summed over pathways."""
-        return (self.outcomes[name].sum("pathway") * years_until(self.outcomes, year)).sum("period")
-
-    def weighted(self, weight: str) -> xr.DataArray:
-        captured = self.captured
-        return _ratio((captured * self.outcomes[weight]).sum("pathway"), captured.sum("pathway"))
-
-
-def years_until(outcomes: xr.Dataset, year: int) -> xr.DataArray:
-    """Return how many years of each period count for a cumulative sum "until `year`".
-
-    A period whose last year is `year` counts whole; otherwise the years before `year` do: until
-    2050 means until the end of 2049 with a period that starts in 2050, and until 2100 means until
-    the end of 2100 with a last period [2050, 2101).
-
-    Parameters
-    ----------
-    outcomes : Dataset
-        With ``period_start`` and ``period_length`` (period).
-    year : int
-
-    Returns
-    -------
-    DataArray, (period,)
-        Years.
-    """
-    start, length = outcomes["period_start"], outcomes["period_length"]
-    years = (year - start).clip(0, length)
-    return years.where(year + 1 != start + length, length).astype(float)
-
-
-def annuity(rate: xr.DataArray, start: xr.DataArray, length: xr.DataArray) -> xr.DataArray:
-    """Return the present value, at the start of the first period, of one unit a year over each period.
-
-    Parameters
-    ----------
-    rate : DataArray, (sample,)
-        Discount rate r, 1/yr; 0 does not discount.
-    start, length : DataArray, (period,)
-        Calendar year and years.
-
-    Returns
-    -------
-    DataArray, (sample, period)
-        The integral of ``(1 + r) ** -(t - t0)`` over the period, yr.
-    """
-    # numpy's stubs call the result of a ufunc on a DataArray an ndarray.
-    force = cast("xr.DataArray", np.log1p(rate))
-    begin = start - start[0]
-    x = force * length
-    discounted = abs(x) > 1e-12
-    safe = x.where(discounted, 1.0)
-    mean = cast("xr.DataArray", -np.expm1(-safe) / safe).where(discounted, 1.0)
-    return cast("xr.DataArray", np.exp(-force * begin)) * mean * length
-
-
-def _ratio(top: xr.DataArray, bottom: xr.DataArray) -> xr.DataArray:
-    """Return ``top / bottom``, NaN where there is nothing to divide by."""
-    enough = bottom > SMALLEST_FLOW
-    return (top / bottom.where(enough, 1.0)).where(enough)
-
-
-def _sequestration_rate(h: _Horizon) -> xr.DataArray:
-    return (h.outcomes["stored"].sum("pathway") * h.length).sum("period") / float(h.length.sum())
-
-
-def _storage_permanence(h: _Horizon) -> xr.DataArray:
-    removed = (h.outcomes["removed"].sum("pathway") * h.length).sum("period")
-    return _ratio((h.outcomes["durable"].sum("pathway") * h.length).sum("period"), removed)
-
-
-def _marginal_abatement_cost(h: _Horizon) -> xr.DataArray:
-    cost = (h.outcomes["cost"].sum("pathway") * h.length).sum("period")
-    return _ratio(cost, h.captured.sum("pathway"))
-
-
-def _energy_intensity(h: _Horizon) -> xr.DataArray:
-    energy = (h.outcomes["energy"].sum("pathway") * h.length).sum("period")
-    return _ratio(energy, h.captured.sum("pathway"))
-
-
-def _total_cost(h: _Horizon) -> xr.DataArray:
-    o = h.outcomes
-    worth = annuity(o["discount_rate"], o["period_start"], o["period_length"])
-    return (o["cost"].sum("pathway") * worth).sum("period")
-
-
-def _shortfall(h: _Horizon) -> xr.DataArray:
-    reached = h.cumulative("durable", h.target.year)
-    return (h.target.net_removal_gtco2 - reached).clip(min=0.0)
-
-
-CRITERIA: dict[str, Callable[[_Horizon], xr.DataArray]] = {
-    "sequestration_rate": _sequestration_rate,
-    "storage_permanence": _storage_permanence,
-    "technological_maturity": lambda h: h.weighted("trl"),
-    "marginal_abatement_cost": _marginal_abatement_cost,
-    "energy_intensity": _energy_intensity,
-    "ecological_risk": lambda h: h.weighted("ecological_risk"),
-    "net_removal_2050": lambda h: h.cumulative("stored", 2050),
-    "net_removal_2100": lambda h: h.cumulative("stored", 2100),
-    "total_cost": _total_cost,
-    "shortfall": _shortfall,
-}
 
 
 def _criteria_table(criteria: pd.DataFrame | None) -> pd.DataFrame:
@@ -212,14 +91,23 @@ def measure(
         - ``storage_permanence``: durable over gross removal;
         - ``technological_maturity``, ``ecological_risk``: TRL and risk score weighted by the
           tonnes deployed or received;
-        - ``marginal_abatement_cost``, ``energy_intensity``: cost (the integral of the marginal
-          cost curve, undiscounted) and energy per tonne deployed or received, in any ledger; what
-          returns later is counted by the permanence, not here a second time;
+        - ``marginal_abatement_cost``: mean of ``c0 (1 + a u^eta)`` at the use u reached in each
+          pathway, region and period, weighted by the tonnes deployed or received there, in any
+          ledger; undiscounted;
+        - ``energy_intensity``: energy per tonne deployed or received, in any ledger; what returns
+          later is counted by the permanence, not here a second time;
         - ``net_removal_2050``, ``net_removal_2100``: cumulative net removal, see `years_until`;
-        - ``total_cost``: discounted to the start of the first period, billion USD;
+        - ``total_cost``: the integral of the marginal cost over the tonnes, discounted to the start
+          of the first period, billion USD;
+        - ``cost_per_durable_tonne``: the same cost undiscounted, of tonnes in any ledger, over
+          durable removal;
+        - ``reallocated_share``: tonnes that moved to other pathways under passive redundancy over
+          all tonnes deployed or received;
         - ``shortfall``: target less cumulative durable removal until its year, at least 0.
 
-        A ratio is NaN in a draw where nothing was deployed (or removed): it is not defined there.
+        Durable removal is gross removal times the share still stored 100 years after storage; shocks
+        after the horizon are not drawn, so it is an upper bound where shocks return carbon. A ratio is
+        NaN in a draw where nothing was deployed (removed, durable): it is not defined there.
 
     Raises
     ------
@@ -230,7 +118,7 @@ def measure(
     goal = make_target(target)
     table = _criteria_table(criteria)
     found = Problems()
-    for name in ("deployed", "received", "removed", "stored", "durable", "cost", "energy",
+    for name in ("deployed", "received", "removed", "stored", "durable", "cost", "marginal_cost", "energy",
                  "trl", "ecological_risk", "discount_rate", "period_start", "period_length"):  # fmt: skip
         if name not in outcomes.variables:
             found.add("outcomes lack a variable", key=name, hint="outcomes come from portfolio.simulate")
@@ -246,7 +134,7 @@ def measure(
                 key="target.year",
             )
         )
-    horizon = _Horizon(outcomes, goal)
+    horizon = Horizon(outcomes, goal)
     names = [str(v) for v in table["criterion"]]
     columns = [
         CRITERIA[name](horizon).transpose("sample", "portfolio").reset_coords(drop=True) for name in names

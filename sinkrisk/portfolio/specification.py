@@ -59,11 +59,12 @@ class TargetSpec(_Strict):
     Parameters
     ----------
     net_removal : float
-        Cumulative net durable removal, positive, in `unit`.
+        Cumulative durable removal, positive, in `unit`: gross removal times the share still stored
+        100 years after storage.
     unit : str
         A unit of mass of carbon or CO2, converted to GtCO2.
     year : int
-        Until when, see `measuring.years_until`.
+        Until when, see `criteria.years_until`.
     """
 
     net_removal: float = Field(gt=0.0, allow_inf_nan=False)

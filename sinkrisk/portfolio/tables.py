@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sinkrisk.portfolio.ranking import standard_error
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -68,10 +70,12 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         Columns portfolio, quantity, label, value, where label is the rank, the criterion, the
-        other portfolio, or empty for the confidence.
+        other portfolio, or empty for the confidence; and standard_error, the Monte Carlo error of
+        rank acceptabilities and pairwise probabilities (`ranking.standard_error`), empty elsewhere.
     """
     import pandas as pd
 
+    draws = int(ranking.attrs["draws"])
     rows = []
     for f, portfolio in enumerate(ranking["portfolio"].values):
         for quantity, dim in (
@@ -82,9 +86,17 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
         ):
             values = np.atleast_1d(ranking[quantity].values[f])
             labels = [""] if dim is None else [str(v) for v in ranking[dim].values]
+            known = quantity in ("rank_acceptability", "pairwise")
+            errors = standard_error(values, draws) if known else np.full(len(values), np.nan)
             rows += [
-                {"portfolio": str(portfolio), "quantity": quantity, "label": label, "value": float(value)}
-                for label, value in zip(labels, values, strict=True)
+                {
+                    "portfolio": str(portfolio),
+                    "quantity": quantity,
+                    "label": label,
+                    "value": float(value),
+                    "standard_error": float(error),
+                }
+                for label, value, error in zip(labels, values, errors, strict=True)
                 if not (quantity == "pairwise" and label == str(portfolio))
             ]
     return pd.DataFrame(rows)
@@ -102,7 +114,11 @@ def ranking_sentence(ranking: xr.Dataset) -> str:
     order = np.argsort(-first, kind="stable")
     names = [str(v) for v in (ranking["name"] if "name" in ranking.coords else ranking["portfolio"]).values]
     best, rest = order[0], [i for i in order[1:3] if first[i] > 0.0]
-    text = f"{names[best]} is most often first: in {first[best]:.0%} of draws and weightings"
+    error = float(standard_error(first[best], int(ranking.attrs["draws"])))
+    text = (
+        f"{names[best]} is most often first: in {first[best]:.0%} of draws and weightings "
+        f"(Monte Carlo error at most {100.0 * error:.1f} percentage points)"
+    )
     if rest:
         text += ", before " + " and ".join(f"{names[i]} ({first[i]:.0%})" for i in rest)
     confidence = float(ranking["confidence"].values[best])

@@ -132,6 +132,8 @@ CRITERIA = pd.DataFrame(
         ("net_removal_2050", "Net removal by 2050", False, "maximise", "GtCO2"),
         ("net_removal_2100", "Net removal by 2100", False, "maximise", "GtCO2"),
         ("total_cost", "Total cost", False, "minimise", "billion USD"),
+        ("cost_per_durable_tonne", "Cost per durable tonne", False, "minimise", "USD/tCO2"),
+        ("reallocated_share", "Share moved to other pathways", False, "minimise", "1"),
         ("shortfall", "Shortfall", False, "minimise", "GtCO2"),
     ],
     columns=["criterion", "name", "axis", "direction", "unit"],

@@ -80,6 +80,7 @@ def test_cost_is_the_integral_of_the_marginal_cost():
     # Every region is used to u = .4 of its capacity.
     total, _ = integrate.quad(lambda q: 100.0 * (1.0 + 2.0 * (q / 10.0) ** 1.5), 0.0, 4.0)
     np.testing.assert_allclose(out["cost"], total, rtol=1e-9)
+    np.testing.assert_allclose(out["marginal_cost"], 4.0 * 100.0 * (1.0 + 2.0 * 0.4**1.5), rtol=1e-12)
 
 
 def test_throttled_class_deploys_its_fraction_and_two_classes_the_lower():

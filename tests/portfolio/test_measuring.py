@@ -9,7 +9,7 @@ from scipy import integrate
 
 from sinkrisk import portfolio, risk
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio.measuring import CRITERIA, annuity, years_until
+from sinkrisk.portfolio.criteria import CRITERIA, annuity, years_until
 
 from .conftest import build_drawn, plans, random_plans, simple_drawn
 
@@ -41,10 +41,88 @@ def test_criteria_by_hand(criteria):
         "net_removal_2050": 25.0 + stock[25.0],
         "net_removal_2100": 76.0 + stock[76.0],
         "total_cost": 200.0 * worth,
+        "cost_per_durable_tonne": 200.0 / 1.5,
+        "reallocated_share": 0.0,
         "shortfall": 0.0,
     }
     for name, value in expected.items():
         assert float(got.sel(criterion=name)) == pytest.approx(value, rel=1e-9), name
+
+
+def test_costs_by_hand_where_the_cost_rises_with_use(criteria):
+    # K = 10 each; slope 2, exponent 1: mc(u) = c0 (1 + 2 u), average c0 (1 + u).
+    drawn = simple_drawn("daccs", cost_slope=2.0, cost_exponent=1.0, discount_rate=0.0)
+    drawn["cost"].loc[{"pathway": "biochar"}] = 40.0
+    drawn["half_life"].loc[{"pathway": "biochar"}] = 100.0
+    got = measured(drawn, {"p": {"daccs": 4.0, "biochar": [1.0, 1.0, 5.0]}}, criteria)
+    # DACCS, u = .4: last tonne 180, average 140. Biochar: u = .1 for 25 yr (48, 44), .5 for 51 yr (80, 60).
+    tonnes = np.array([4.0 * 76.0, 1.0 * 25.0, 5.0 * 51.0])
+    marginal = tonnes @ [180.0, 48.0, 80.0] / tonnes.sum()
+    total = tonnes @ [140.0, 44.0, 60.0]
+    durable = tonnes @ [1.0, 0.5, 0.5]
+    assert float(got.sel(criterion="marginal_abatement_cost")) == pytest.approx(marginal, rel=1e-12)
+    assert float(got.sel(criterion="total_cost")) == pytest.approx(total, rel=1e-12)
+    assert float(got.sel(criterion="cost_per_durable_tonne")) == pytest.approx(total / durable, rel=1e-12)
+
+
+def test_marginal_cost_weighs_unequal_regions_by_tonnes(criteria):
+    # Potential equally dear, but half of the regions' capacity is used unequally: a throttled region
+    # reaches a lower use, delivers fewer tonnes, and counts less.
+    drawn = simple_drawn("daccs", cost_slope=3.0, cost_exponent=2.0)
+    drawn["mode"].loc[{"class": "geological", "region": "arid_zones"}] = 1
+    got = measured(drawn, {"p": {"daccs": 6.0}}, criteria)
+    # Shares .5 .3 .2 of K = 10 and of the plan: u = .6, but .3 in the arid zones (fraction .5).
+    tonnes = np.array([3.0, 0.9, 1.2])
+    last = 100.0 * (1.0 + 3.0 * np.array([0.6, 0.3, 0.6]) ** 2)
+    expected = tonnes @ last / tonnes.sum()
+    assert float(got.sel(criterion="marginal_abatement_cost")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_costs_equal_a_slow_recomputation_draw_by_draw(criteria):
+    """From the outcomes' definition, cell by cell in plain Python, with slopes and modes at random."""
+    # Without passive redundancy nothing moves, so that what is captured follows from capacity alone.
+    calm = build_drawn(6, seed=31, passive=False)
+    plan = random_plans(calm, 3, seed=32)
+    got = portfolio.measure(portfolio.simulate(calm, plan), target=TARGET, criteria=criteria)
+    cap = portfolio.capacity(calm)
+    length = calm["period_length"].values
+    for s in range(6):
+        for f in range(3):
+            paid = priced = tonnes = 0.0
+            for p in range(calm.sizes["pathway"]):
+                c0 = float(calm["cost"][s, p])
+                a, eta = float(calm["cost_slope"][s]), float(calm["cost_exponent"][s])
+                for r in range(calm.sizes["region"]):
+                    for q in range(3):
+                        room = float(cap["available"][s, p, r, q])
+                        if room <= 0.0:
+                            continue
+                        asked = float(plan["planned"][f, p, q]) * float(calm["suitability_share"][s, p, r])
+                        x = min(asked, room) * float(cap["deployable_fraction"][s, p, r, q])
+                        tonnes += x * length[q]
+                        priced += x * length[q] * c0 * (1.0 + a * (x / room) ** eta)
+                        grid = (np.arange(400) + 0.5) / 400.0 * x / room
+                        paid += x * length[q] * c0 * float(np.mean(1.0 + a * grid**eta))
+            one = got.isel(sample=s, portfolio=f)
+            assert float(one.sel(criterion="marginal_abatement_cost")) == pytest.approx(
+                priced / tonnes, rel=1e-10
+            )
+            # The last tonne is the dearest.
+            assert priced >= paid
+            out = portfolio.simulate(calm.isel(sample=[s]), plan.isel(portfolio=[f]))
+            durable = float((out["durable"].sum("pathway") * out["period_length"]).sum())
+            # The midpoint rule with 400 cells: relative error below 1e-5 for exponents of 1 to 3.
+            assert float(one.sel(criterion="cost_per_durable_tonne")) == pytest.approx(
+                paid / durable, rel=1e-5
+            )
+
+
+def test_the_share_moved_to_other_pathways_by_hand(criteria):
+    # As in the engine's test: of 4 planned 1 is deployed, 2 move (1 to each recipient), 1 is lost.
+    drawn = simple_drawn("daccs", reallocation_headroom=0.1)
+    drawn["mode"].loc[{"class": "geological"}] = 2
+    got = measured(drawn, {"p": {"daccs": 4.0}}, criteria)
+    assert float(got.sel(criterion="reallocated_share")) == pytest.approx(2.0 / 3.0)
 
 
 def test_shortfall_counts_durable_removal_only(criteria):
@@ -61,6 +139,7 @@ def test_avoided_emissions_are_no_removal_but_cost(criteria):
     for name in ("sequestration_rate", "net_removal_2050", "net_removal_2100"):
         assert float(got.sel(criterion=name)) == 0.0
     assert np.isnan(float(got.sel(criterion="storage_permanence")))
+    assert np.isnan(float(got.sel(criterion="cost_per_durable_tonne")))
     assert float(got.sel(criterion="marginal_abatement_cost")) == pytest.approx(100.0)
     assert float(got.sel(criterion="shortfall")) == 100.0
 
@@ -71,7 +150,7 @@ def test_ratios_are_undefined_where_nothing_was_deployed(criteria):
     undefined = got["criterion"].values[np.isnan(got.values)].tolist()
     assert undefined == [
         "storage_permanence", "technological_maturity", "marginal_abatement_cost",
-        "energy_intensity", "ecological_risk",
+        "energy_intensity", "ecological_risk", "cost_per_durable_tonne", "reallocated_share",
     ]  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given, settings, strategies as st
 
-from sinkrisk import portfolio
+from sinkrisk import portfolio, stages
 from sinkrisk.errors import InputError, MissingDependencyError
 from sinkrisk.portfolio import engine
 
@@ -27,6 +28,22 @@ def test_nothing_is_lost_or_counted_twice(seed, passive):
         assert float(out[name].min()) >= 0.0
     assert float(out["returned"].min()) >= -1e-12
     assert bool((out["durable"] <= out["removed"] + 1e-12).all())
+
+
+def test_the_stage_records_conservation_and_plans_beyond_the_potential(tmp_path, monkeypatch):
+    drawn = build_drawn(20)
+    plan = plans(drawn, {"a": {"daccs": 100.0}})
+    context = SimpleNamespace(memory={"portfolios": plan}, artefact=lambda name, read: drawn)
+    output = stages._simulate(context, tmp_path)
+    *conserved, beyond = output.checks
+    assert [c.passed for c in conserved] == [True] * 6
+    assert beyond.passed is None
+    assert "daccs" in beyond.text
+    # A simulation that counts a tonne twice must not be recorded as sound.
+    honest = portfolio.simulate(drawn, plan)
+    monkeypatch.setattr(portfolio, "simulate", lambda *_: honest.assign(removed=2.0 * honest["removed"]))
+    broken = stages._simulate(context, tmp_path)
+    assert [c.passed for c in broken.checks].count(False) == 2
 
 
 def test_the_check_sees_a_broken_ledger():
@@ -69,6 +86,7 @@ def test_equals_an_independent_rewrite_in_plain_xarray():
     slope, exponent = drawn["cost_slope"], drawn["cost_exponent"]
     use = (captured / available).fillna(0.0)
     cost = drawn["cost"] * captured * (1.0 + slope * use**exponent / (exponent + 1.0))
+    marginal_cost = drawn["cost"] * captured * (1.0 + slope * use**exponent)
     share = xr.where(
         drawn["flow_class"] == "utilisation", drawn["removal_share"], drawn["flow_class"] == "removal"
     )
@@ -90,6 +108,7 @@ def test_equals_an_independent_rewrite_in_plain_xarray():
         "reallocated": reallocated,
         "received": received,
         "cost": cost,
+        "marginal_cost": marginal_cost,
         "energy": drawn["energy"] * captured,
         "removed": removed,
         "stored": xr.concat(stored, dim="period").assign_coords(period=period),
