@@ -307,8 +307,8 @@ def _run_stage(stage: Stage, context: Context, digest: str, reason: str | None) 
 def _refusal(stage: str, failed: Sequence[dict[str, Any]]) -> str:
     listed = "; ".join(c["text"] for c in failed)
     return (
-        f"stage {stage}: {listed}. Nothing was recorded; draw more samples, or pass "
-        "--allow-unconverged to go on with a banner (exit code 3 stays)"
+        f"stage {stage}: {listed}. Nothing was recorded. Where a convergence check failed, ask for more "
+        "draws; --allow-unconverged goes on with a banner and keeps exit code 3"
     )
 
 

@@ -154,10 +154,13 @@ def _simulate(context: Context, into: Path) -> StageOutput:
     from sinkrisk import portfolio
 
     plans = context.memory["portfolios"]
-    outcomes = portfolio.simulate(drawn_inputs(context), plans)
+    drawn = drawn_inputs(context)
+    outcomes = portfolio.simulate(drawn, plans)
+    # Conservation fails the stage; a plan beyond the potential only informs.
+    checks = [*portfolio.check_identities(outcomes), *portfolio.check_plan(drawn, plans)]
     _store(outcomes, into / "outcomes.zarr")
     _table(portfolio.plan_table(plans), into / "portfolios.csv")
-    return StageOutput(notes=list(outcomes.attrs.get("notes", ())))
+    return StageOutput(checks=checks)
 
 
 def outcomes(context: Context) -> xr.Dataset:
@@ -183,13 +186,17 @@ def _scenarios(context: Context, into: Path) -> StageOutput:
 
 
 def _optimize(context: Context, into: Path) -> StageOutput:
-    from sinkrisk import scenarios
+    from sinkrisk import inputs, scenarios
 
     # Read back from the file an optimizer would read, not from memory: the hand-over is the product.
     read = scenarios.read(context.directory / "scenarios.nc")
+    plans = context.memory["portfolios"]
     optimum = scenarios.optimize_spec(
-        read, context.spec.optimize, context.spec.portfolios, context.spec.target
+        read, context.spec.optimize, context.spec.portfolios, context.spec.target, plans["planned"]
     )
+    # The scenarios were picked from the run's draws, so those draws flatter the plan as well.
+    fresh = inputs.sample(drivers(context), context.spec.draws, rng=context.stream("out of sample"))
+    optimum = scenarios.validate(optimum, fresh, plans, rng=context.stream("out of sample", "bootstrap"))
     _table(optimum.table, into / "optimum.csv")
     files.write_json(into / "optimum.json", optimum.record())
     return StageOutput(notes=[optimum.sentence])
@@ -276,6 +283,8 @@ def _rank(context: Context, into: Path) -> StageOutput:
         measures = measures.sel(criterion=list(spec.criteria))
     ranking = portfolio.rank(measures, weights=spec.weights, rng=context.stream("rank"))
     _table(portfolio.ranking_table(ranking), into / "ranking.csv")
+    varied = portfolio.ranking_sensitivity(measures, weights=spec.weights, rng=context.stream("rank"))
+    _table(varied, into / "ranking_sensitivity.csv")
     return StageOutput(notes=[portfolio.ranking_sentence(ranking)])
 
 
@@ -381,7 +390,7 @@ def stages() -> tuple[Stage, ...]:
         ),
         Stage(
             "rank", ("measure",), lambda c: [c.spec.seed, _section(c, "rank")],
-            not_ranked("rank"), _rank, ("ranking.csv",),
+            not_ranked("rank"), _rank, ("ranking.csv", "ranking_sensitivity.csv"),
         ),
         Stage(
             "sobol", ("inputs", "simulate"), lambda c: [c.spec.seed, _section(c, "sobol", "target")],

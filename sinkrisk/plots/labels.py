@@ -25,6 +25,7 @@ _WORDS = {
     "northern_europe": "Northern Europe",
     "net_removal_2050": "net removal until 2050",
     "net_removal_2100": "net removal until 2100",
+    "reallocated_share": "share moved to other pathways",
 }
 
 PERIODS: tuple[str, ...] = ("near_term", "mid_term", "long_term")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +20,43 @@ _COLUMNS = ("base", "class", "region", "period", "state", "probability")
 _CLASSES = ("nature", "land_based", "geological", "mineral", "ocean")
 
 
-def deployment_modes(marginals: pd.DataFrame) -> pd.DataFrame:
+def possible_cells(pathways: pd.DataFrame, suitability: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the classes and regions in which some pathway of the class is possible.
+
+    Parameters
+    ----------
+    pathways : DataFrame
+        The priors' table: pathway, classes (separated by ";"), creditable.
+    suitability : DataFrame
+        The priors' table: pathway, region, high (0 where the pathway is impossible).
+
+    Returns
+    -------
+    set of (class, region)
+    """
+    able = suitability[pd.to_numeric(suitability["high"]) > 0.0]
+    regions = able.groupby("pathway")["region"].agg(list).to_dict()
+    counted = pathways[pathways["creditable"].astype(str).str.lower() == "true"]
+    return {
+        (name.strip(), str(region))
+        for pathway, classes in zip(counted["pathway"], counted["classes"], strict=True)
+        for name in str(classes).split(";")
+        for region in regions.get(pathway, [])
+    }
+
+
+def deployment_modes(
+    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | None = None
+) -> pd.DataFrame:
     """Return the probabilities of the deployment modes, one row a class, region and period.
 
     Parameters
     ----------
     marginals : DataFrame
         What `network.marginals` returns: base, class, region, period, state, probability.
+    cells : collection of (class, region), optional
+        Keep these alone (`possible_cells`); a class none of whose cells is named is kept whole, for
+        nothing is known of it. All when left out.
 
     Returns
     -------
@@ -52,6 +83,9 @@ def deployment_modes(marginals: pd.DataFrame) -> pd.DataFrame:
         index=["class", "region", "period"], columns="state", values="probability", sort=False
     )
     wide = wide[in_order(wide.columns, tuple(style.MODE_STYLES))]
+    if cells is not None:
+        known = {name for name, _ in cells}
+        wide = wide[[c not in known or (c, r) in cells for c, r, _ in wide.index]]
     values = wide.to_numpy()
     wrong = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1) | (abs(values.sum(axis=1) - 1) > 1e-6)
     if wrong.any():
@@ -67,13 +101,17 @@ def deployment_modes(marginals: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
-def plot_deployment_modes(marginals: pd.DataFrame) -> Figure:
+def plot_deployment_modes(
+    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | None = None
+) -> Figure:
     """Draw the probability of every deployment mode, by class, region and period.
 
     Parameters
     ----------
     marginals : DataFrame
         What `network.marginals` returns.
+    cells : collection of (class, region), optional
+        Draw these alone, see `deployment_modes`.
 
     Returns
     -------
@@ -85,7 +123,7 @@ def plot_deployment_modes(marginals: pd.DataFrame) -> Figure:
     InputError
         See `deployment_modes`.
     """
-    wide = deployment_modes(marginals)
+    wide = deployment_modes(marginals, cells)
     classes = in_order(wide.index.get_level_values("class"), _CLASSES)
     periods = in_order(wide.index.get_level_values("period"))
     regions = {
@@ -136,6 +174,8 @@ def plot_deployment_modes(marginals: pd.DataFrame) -> Figure:
             figure,
             "Each bar is one region of one deployment class and period, split into the probabilities of its "
             "deployment modes under the network's central tables (exact marginals, not samples). "
-            "Regions where a class has no node have no bar.",
+            "Regions where a class has no node"
+            + (" or no possible pathway" if cells is not None else "")
+            + " have no bar.",
         )
     return figure

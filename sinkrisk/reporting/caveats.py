@@ -22,11 +22,23 @@ CLOSED_MODEL = (
 )
 """What the closed model leaves out."""
 
+CLOSED_CHECKS = (
+    "For the closed model the checks of R-hat and effective sample size test independent draws from an exact "
+    "posterior, and the budget closes in every draw by construction: that they pass says nothing about "
+    "the model."
+)
+"""What the checks of the closed model are worth."""
+
 CHAIN = (
     "Removal does not feed back on the natural sinks here: taking CO₂ out of the air weakens them, so the "
     "net effect on the atmosphere is smaller than the removal reported.",
-    "Sobol' indices of a posterior or of a bank of network tables speak of the draws at hand, and a node's "
-    "own index is the share of its own noise, not of the state it passes on.",
+    "Sobol' indices of a posterior or of a bank of network tables speak of the draws at hand, and the index "
+    "of a network node is the share of its own noise, not of the state it passes on.",
+    "The strength of the land sink scales the potential of every nature pathway one for one: an assumption, "
+    "no source states how restored land answers where the sink is weaker.",
+    "Climate shocks after the horizon are not drawn, so what is stored late has met fewer of them than a "
+    "hundred years hold: durable removal is an upper bound for the pathways whose stores shocks reverse, "
+    "nature first.",
     "Shares, totals and targets of the portfolios are scenarios set in the spec, not findings.",
 )
 """What the rest of the chain leaves out."""
@@ -56,6 +68,8 @@ def distrust_section(collected: Collected) -> Section:
     else:
         section.blocks += _assumptions(section, drivers)
     section.blocks += _checks(collected, section)
+    if collected.option("budget", "model") == "closed" and collected.checks():
+        section.sentences.append(CLOSED_CHECKS)
     section.blocks.append(Listing("Stages that did not run", _skipped(collected)))
     left_out: list[str] = []
     if collected.option("budget", "model") == "closed":
@@ -224,15 +238,34 @@ GLOSSARY: list[tuple[str, str]] = [
         "Conditional value at risk (CVaR)",
         "The mean outcome over the worst share of draws, for example the worst 5 %.",
     ),
+    (
+        "Cost per durable tonne",
+        "Cost of everything a portfolio captures, in any ledger, undiscounted, over its durable removal.",
+    ),
     ("Deployment mode", "How far institutions let a class of pathways be deployed in a region and period."),
     ("Driver", "One uncertain input of the chain; drivers are independent and analysed by group."),
-    ("Durable removal", "CO₂ removed that is still stored 100 years after it was stored."),
+    (
+        "Durable removal",
+        "Gross removal times the share still stored 100 years after it was stored, by decay, leakage and the "
+        "shocks drawn until the end of the horizon. Later shocks are not drawn, so it is an upper bound for "
+        "nature pathways.",
+    ),
     (
         "Equal-tailed interval",
         "The range with the same probability below and above it: a 90 % interval leaves 5 % on each side.",
     ),
     ("First-order index (S1)", "Share of a measure's variance that a group of drivers explains alone."),
-    ("Marginal abatement cost", "Cost of a further tonne of CO₂ removed or avoided."),
+    (
+        "Marginal abatement cost",
+        "Cost of the last tonne of CO₂ captured at the use of capacity reached; mean over pathways, regions "
+        "and periods weighted by tonnes, undiscounted. It is above the average cost, which the total cost "
+        "adds up.",
+    ),
+    (
+        "Monte Carlo error",
+        "Standard error of a probability p estimated from n draws, √(p (1 − p) / n) for independent ones; "
+        "the draws here spread more evenly (scrambled Sobol' points), so it is conservative.",
+    ),
     (
         "Optimality gap",
         "How far, at most, a plan's objective is from the best possible one; zero is a proven optimum.",
@@ -247,7 +280,16 @@ GLOSSARY: list[tuple[str, str]] = [
         "Reversal",
         "Return of stored carbon to the air, for example by fire, drought or leakage.",
     ),
-    ("Shortfall", "How much a portfolio lacks of the target; zero where it meets it."),
+    (
+        "Share moved to other pathways",
+        "Tonnes that passive redundancy moved to biochar and enhanced weathering, over all tonnes a "
+        "portfolio delivers.",
+    ),
+    (
+        "Shortfall",
+        "How much the durable removal of a portfolio, summed until the target year, lacks of the target; "
+        "zero where it meets it.",
+    ),
     (
         "Total-order index (ST)",
         "Share of a measure's variance in which a group takes part, alone or with others. "

@@ -1,16 +1,14 @@
-"""Sections on the choice: what portfolios plan and achieve, and their ranking."""
+"""The section on the portfolios: what they plan and what they achieve."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
 from sinkrisk import plots
 from sinkrisk.plots.labels import in_order, readable, sentence_case
 from sinkrisk.plots.portfolio import tail_share
-from sinkrisk.plots.ranking import acceptability_table
 from sinkrisk.plots.style import PATHWAY_STYLES
 from sinkrisk.reporting.blocks import Block, Column, Facts, Picture, Section, Table
 from sinkrisk.reporting.collecting import Collected, keyed
@@ -25,8 +23,13 @@ from sinkrisk.reporting.numbers import (
 )  # fmt: skip
 from sinkrisk.reporting.sinks import interval_of
 
-OUTCOMES = ("net_removal_2050", "net_removal_2100", "total_cost")
+OUTCOMES = (
+    "net_removal_2050", "net_removal_2100", "total_cost", "cost_per_durable_tonne", "reallocated_share",
+)  # fmt: skip
 """Criteria reported as outcomes; the shortfall has a table of its own, the others are axes."""
+
+MEDIANS = {"cost_per_durable_tonne": "as a few draws with hardly any durable tonne rule its mean"}
+"""Criteria told by their median, in the table alone, and why."""
 
 
 def names_of(collected: Collected) -> dict[str, str]:
@@ -49,7 +52,7 @@ def target_text(collected: Collected) -> str:
     year = collected.option("target", "year")
     if amount is None:
         return ""
-    return f"{significant(float(amount))} {unit_text(str(unit))} of net durable removal by {year}"
+    return f"{significant(float(amount))} {unit_text(str(unit))} of durable removal by {year}"
 
 
 def _interval(measures: pd.DataFrame) -> str:
@@ -101,17 +104,43 @@ def portfolio_section(collected: Collected) -> Section:
             f"A measure per tonne is undefined in draws where nothing is deployed; statistics then speak of "
             f"the other draws. The largest such share is {percent(share)} ({criterion}, “{portfolio}”)."
         )
+    moved = _moved(plans, names, values)
+    if moved:
+        section.sentences.append(moved)
     axes = [c for c in criteria if c not in OUTCOMES and c != "shortfall"]
     outcomes = [c for c in criteria if c in OUTCOMES]
     if "shortfall" in criteria:
         section.blocks += _target(collected, table, portfolios, values)
     for name, picked, title in (
-        ("outcomes", outcomes, "Cumulative removal and cost"),
+        ("outcomes", outcomes, "Cumulative removal, cost and reallocation"),
         ("criteria", axes, "The criteria of the comparison"),
     ):
         if picked:
             section.blocks += _measured(table, portfolios, picked, values, interval, name, title)
     return section
+
+
+def _moved(
+    plans: pd.DataFrame | None, names: dict[str, str], values: dict[tuple[str, str], dict[str, float]]
+) -> str:
+    """Return how much of what portfolios of one pathway deliver is of other pathways."""
+    if plans is None:
+        return ""
+    held = named(plans[plans["planned"] > 0.0], names)
+    counts = held.groupby("portfolio", sort=False)["pathway"].nunique()
+    single = [
+        (values[(p, "reallocated_share")]["mean"], p)
+        for p in counts.index[counts == 1]
+        if (p, "reallocated_share") in values
+    ]
+    told = [f"{percent(v)} of what “{p}” delivers" for v, p in sorted(single, reverse=True) if v > 0.0]
+    if not told:
+        return ""
+    return (
+        "What passive redundancy frees moves to biochar and enhanced weathering and counts for the portfolio "
+        f"that planned it. A portfolio of one pathway is therefore not that pathway alone: {', '.join(told)} "
+        "was moved there, on average over draws."
+    )
 
 
 def _composition(plans: pd.DataFrame, names: dict[str, str]) -> list[Block]:
@@ -210,7 +239,7 @@ def _measured(
 ) -> list[Block]:
     units = {c: unit_text(table.loc[table["criterion"] == c, "unit"].iloc[0]) for c in picked}
     decimals = {
-        c: decimals_for([values[(p, c)][s] for p in portfolios for s in ("low", "mean", "high")])
+        c: decimals_for([values[(p, c)][s] for p in portfolios for s in ("low", "median", "high")])
         for c in picked
     }
     rows = []
@@ -218,134 +247,25 @@ def _measured(
         row = [p]
         for c in picked:
             s = values[(p, c)]
-            row.append(span(s["mean"], s["low"], s["high"], decimals[c]))
+            row.append(span(s["median" if c in MEDIANS else "mean"], s["low"], s["high"], decimals[c]))
         rows.append(row)
+    drawn = [c for c in picked if c not in MEDIANS]
     return [
         Picture(
             name,
-            f"Mean and interval of {', '.join(readable(c) for c in picked)} for every portfolio; the numbers "
+            f"Mean and interval of {', '.join(readable(c) for c in drawn)} for every portfolio; the numbers "
             "are in the table that follows.",
             f"{title}: means with {interval}s.",
-            lambda: plots.plot_measures(table, picked),
+            lambda: plots.plot_measures(table, drawn),
         ),
         Table(
-            f"{title}: mean, in brackets the {interval}. From measures.csv.",
+            f"{title}: mean, in brackets the {interval}."
+            + "".join(f" {sentence_case(c)}: median, {why}." for c, why in MEDIANS.items() if c in picked)
+            + " From measures.csv.",
             [
                 Column("Portfolio", False),
                 *(Column(sentence_case(c) + (f", {units[c]}" if units[c] else "")) for c in picked),
             ],
             rows,
         ),
-    ]
-
-
-def ranking_section(collected: Collected) -> Section:
-    """Return section 5: the probabilities of the ranks."""
-    section = Section("ranking", "The ranking, with its probabilities")
-    raw = collected.table("ranking")
-    if raw is None:
-        section.absent = collected.why_absent("ranking")
-        return section
-    names = names_of(collected)
-    table = named(raw, names)
-    wide = acceptability_table(table)
-    first = {str(k): float(v) for k, v in wide.iloc[:, 0].items()}
-    ranks = [int(r) for r in wide.columns]
-    confidence = keyed(table[table["quantity"] == "confidence"], "portfolio")
-    ordered = [str(p) for p in wide.index]
-    criteria = collected.option("rank", "criteria")
-    weights = collected.option("rank", "weights")
-    section.sentences.append(
-        "Portfolios are compared by stochastic multicriteria acceptability analysis (SMAA-2): for every "
-        "joint draw and every set of criteria weights they are ranked, and the shares are the probabilities "
-        "below."
-        + (f" Criteria: {', '.join(readable(c) for c in criteria)}." if criteria else "")
-        + _weights_text(weights)
-    )
-    best = max(first, key=lambda p: first[p])
-    ahead = ", ".join(f"“{p}” {percent(v)}" for p, v in sorted(first.items(), key=lambda i: -i[1])[1:3])
-    section.sentences.append(
-        f"“{best}” ranks first with probability {percent(first[best])}"
-        + (f", ahead of {ahead}" if ahead else "")
-        + ". A probability far from 100 % means that the order depends on the draw and on whose "
-        "weights count."
-    )
-    rows = []
-    for position, p in enumerate(ordered):
-        shares = [float(v) for v in wide.iloc[position]]
-        mean = sum(r * v for r, v in zip(ranks, shares, strict=True))
-        held = confidence.get(p)
-        rows.append(
-            [
-                p,
-                percent(shares[0]),
-                percent(min(sum(shares[:3]), 1.0)),
-                percent(shares[-1]),
-                fixed(mean, 1),
-                percent(held["value"]) if held else MISSING,
-            ]
-        )
-    section.blocks = [
-        Picture(
-            "rank_acceptability",
-            "Stacked bars with the probability of every rank for each portfolio, ordered by mean rank; the "
-            "numbers are in the table that follows.",
-            "Rank acceptability: the probability of every rank.",
-            lambda: plots.plot_rank_acceptability(table),
-        ),
-        Table(
-            "Probabilities of ranks, and the confidence factor: the probability of rank 1 at the portfolio's "
-            "own central weights. From ranking.csv.",
-            [
-                Column("Portfolio", False),
-                Column("P(rank 1)"),
-                Column("P(rank 1 to 3)"),
-                Column("P(last)"),
-                Column("Mean rank"),
-                Column("Confidence"),
-            ],
-            rows,
-        ),
-    ]
-    if (table["quantity"] == "central_weight").any():
-        section.blocks.append(
-            Picture(
-                "central_weights",
-                "Matrix of the central criteria weights of each portfolio: the mean weights for which it "
-                "ranks first.",
-                "Central weights: for whose preferences each portfolio is the best.",
-                lambda: plots.plot_central_weights(table),
-            )
-        )
-    section.blocks += _pairwise(table, ordered, names)
-    return section
-
-
-def _weights_text(weights: Any) -> str:
-    if weights == "uniform":
-        return " Weights: every set of weights is equally likely (uniform)."
-    if isinstance(weights, dict):
-        told = ", ".join(f"{readable(k)} {significant(float(v))}" for k, v in weights.items())
-        return f" Weights: Dirichlet with concentrations {told}."
-    if isinstance(weights, list):
-        return f" Weights: any that keep this order of importance: {', '.join(map(readable, weights))}."
-    return ""
-
-
-def _pairwise(table: pd.DataFrame, ordered: list[str], names: dict[str, str]) -> list[Block]:
-    pairs = named(table[table["quantity"] == "pairwise"], names, "label")
-    if pairs.empty:
-        return []
-    held = keyed(pairs, "portfolio", "label")
-    rows = [
-        [p, *(percent(held[(p, q)]["value"]) if p != q and (p, q) in held else MISSING for q in ordered)]
-        for p in ordered
-    ]
-    return [
-        Table(
-            "Probability that the portfolio of the row ranks before that of the column.",
-            [Column("Portfolio", False), *(Column(p) for p in ordered)],
-            rows,
-            folded=True,
-        )
     ]

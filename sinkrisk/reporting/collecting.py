@@ -39,11 +39,12 @@ SOURCES: dict[str, Source] = {
         "budget",
         (
             "window", "component", "adjustment_mean", "adjustment_low", "adjustment_high",
-            "adjustment_share", "variance_share", "reported_imbalance", "imbalance_sd", *_INTERVAL, "unit",
+            "adjustment_share", "variance_share", "reported_imbalance", "imbalance_sd",
+            "printed_imbalance", "rounding_difference", *_INTERVAL, "unit",
         ),
         (
             "adjustment_mean", "adjustment_low", "adjustment_high", "adjustment_share", "variance_share",
-            "reported_imbalance", "imbalance_sd", "interval_mass",
+            "reported_imbalance", "imbalance_sd", "printed_imbalance", "rounding_difference", "interval_mass",
         ),
     ),
     "network_marginals": Source(
@@ -62,7 +63,18 @@ SOURCES: dict[str, Source] = {
         ("portfolio", "criterion", "statistic", "value", "unit", *_INTERVAL, "tail_mass"),
         ("value", "interval_mass", "tail_mass"),
     ),
-    "ranking": Source("ranking.csv", "rank", ("portfolio", "quantity", "label", "value"), ("value",)),
+    "ranking": Source(
+        "ranking.csv",
+        "rank",
+        ("portfolio", "quantity", "label", "value", "standard_error"),
+        ("value", "standard_error"),
+    ),
+    "ranking_sensitivity": Source(
+        "ranking_sensitivity.csv",
+        "rank",
+        ("variant", "portfolio", "first", "mean_rank"),
+        ("first", "mean_rank"),
+    ),
     "sobol": Source(
         "sobol.csv",
         "sobol",

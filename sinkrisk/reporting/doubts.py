@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -17,7 +19,6 @@ from sinkrisk.reporting.numbers import (
     MISSING,
     decimals_for,
     fixed,
-    interval_name,
     percent,
     significant,
     span,
@@ -46,6 +47,12 @@ GROUPS: dict[str, str] = {
 }
 """What the groups of drivers stand for, in words."""
 
+OWN_NOISE = (
+    "The index of a network node measures the node's own noise: what policy and markets do through the "
+    "deployment modes is credited to policy and market, not to deployment."
+)
+"""What an index of a group of network nodes says and what it does not."""
+
 FEW_PANELS = 6
 """Up to so many outputs are drawn with bars; more become a matrix and a table."""
 
@@ -68,6 +75,7 @@ def driver_section(collected: Collected) -> Section:
         f"Indices come from {replicates} independent scrambled designs of N = {size} points; intervals are "
         f"{interval}s over these replicates.",
         *(_leading(table, measure) for measure in measures),
+        OWN_NOISE,
     ]
     groups = collected.table("drivers")
     if groups is not None:
@@ -97,22 +105,82 @@ def _described(groups: pd.DataFrame, group: str, count: int) -> str:
     return f"{text}{count} driver{'' if count == 1 else 's'}, for example {name}"
 
 
-def _leading(table: pd.DataFrame, measure: str) -> str:
-    """Return which group has the largest total-order index of a measure, over the portfolios."""
+@dataclass(frozen=True)
+class Leading:
+    """A group of drivers whose total-order index of a measure is, or may be, the largest.
+
+    Parameters
+    ----------
+    driver : str
+    mean, lowest, highest : float
+        ST over the portfolios.
+    leads, overlaps, portfolios : int
+        In how many portfolios it is the largest; in how many its interval overlaps that of the
+        largest (its own included); of how many.
+    """
+
+    driver: str
+    mean: float
+    lowest: float
+    highest: float
+    leads: int
+    overlaps: int
+    portfolios: int
+
+
+def leading_groups(table: pd.DataFrame, measure: str) -> list[Leading]:
+    """Return every group that leads a measure in some portfolio or cannot be told from its leader.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns measure, portfolio, driver, index, value, low, high (`split_outputs`).
+    measure : str
+
+    Returns
+    -------
+    list of Leading
+        Those that lead most often first, then by mean; empty where the measure never varies.
+    """
     one = table[(table["measure"] == measure) & (table["index"] == "ST")].dropna(subset=["value"])
-    if one.empty:
+    leads: Counter[str] = Counter()
+    overlaps: Counter[str] = Counter()
+    for _, part in one.groupby("portfolio", sort=False):
+        top = part.sort_values("value", ascending=False, kind="stable").iloc[0]
+        leads[str(top["driver"])] += 1
+        near = part[(part["high"] >= float(top["low"])) & (part["low"] <= float(top["high"]))]
+        overlaps.update(str(d) for d in near["driver"])
+    found = []
+    for driver in overlaps | leads:
+        values = one.loc[one["driver"] == driver, "value"]
+        found.append(
+            Leading(
+                driver, float(values.mean()), float(values.min()), float(values.max()), leads[driver],
+                overlaps[driver], int(one["portfolio"].nunique()),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda g: (-g.leads, -g.mean))
+
+
+def _leading(table: pd.DataFrame, measure: str) -> str:
+    """Return which groups have, or may have, the largest total-order index of a measure."""
+    groups = leading_groups(table, measure)
+    if not groups:
         return f"{sentence_case(measure)}: it does not vary in any portfolio, so no index is defined."
-    top = one.loc[one.groupby("portfolio", sort=False)["value"].idxmax()]
-    leaders = top["driver"].value_counts()
-    of = "" if len(top) == 1 else f" in {int(leaders.iloc[0])} of {len(top)} portfolios"
-    mine = top[top["driver"] == leaders.index[0]].sort_values("value", ascending=False, kind="stable")
-    row = mine.to_dict(orient="records")[0]
-    decimals = 2
+    many = groups[0].portfolios > 1
+    told = []
+    for g in groups:
+        text = f"{readable(g.driver)} "
+        if many:
+            text += f"(largest in {g.leads} of {g.portfolios} portfolios, its interval overlaps the "
+            text += f"largest's in {g.overlaps}; "
+            text += f"mean ST {fixed(g.mean, 2)}, {fixed(g.lowest, 2)} to {fixed(g.highest, 2)})"
+        else:
+            text += f"(ST {fixed(g.mean, 2)})"
+        told.append(text)
     return (
-        f"{sentence_case(measure)}: the group with the largest total-order index{of} is "
-        f"{readable(leaders.index[0])} (at most ST {fixed(row['value'], decimals)}, "
-        f"{interval_name(row['interval_kind'], row['interval_mass'])} {fixed(row['low'], decimals)} to "
-        f"{fixed(row['high'], decimals)}" + (f", “{row['portfolio']}”" if row["portfolio"] else "") + ")."
+        f"{sentence_case(measure)}: groups whose total-order index is the largest, or whose interval "
+        f"overlaps that of the largest, in some portfolio: {'; '.join(told)}."
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sinkrisk import plots
 from sinkrisk.plots.labels import in_order, readable, sentence_case, signed
-from sinkrisk.plots.network import deployment_modes
+from sinkrisk.plots.network import deployment_modes, possible_cells
 from sinkrisk.reporting.blocks import Column, Picture, Section, Table
 from sinkrisk.reporting.collecting import Collected, keyed
 from sinkrisk.reporting.numbers import MISSING, fixed, interval_name, percent, span, unit_text, window_text
@@ -60,9 +60,9 @@ def budget_section(collected: Collected) -> Section:
     model = collected.option("budget", "model") or "unnamed"
     section.sentences.append(
         f"Published estimates of the carbon budget do not add up: each source, sink and the growth of "
-        f"atmospheric CO₂ is measured separately, with its own error. The {model} model moves them, each "
-        "within its stated uncertainty, until emissions equal the sum of atmospheric growth and sinks in "
-        "every draw."
+        f"atmospheric CO₂ is measured separately, with its own error. The {model} model moves them, "
+        + ("each in proportion to its stated variance" if model == "closed" else "as its priors allow")
+        + ", until emissions equal the sum of atmospheric growth and sinks in every draw."
     )
     reference = reference_window(windows)
     here = keyed(table[table["window"] == reference], "component")
@@ -113,6 +113,26 @@ def budget_section(collected: Collected) -> Section:
     return section
 
 
+def printed_text(row: pd.Series) -> str:
+    """Return what the source printed as the imbalance beside the recomputed one, or an empty string."""
+    printed = float(row["printed_imbalance"])
+    if printed != printed:
+        return ""
+    return f"recomputed from the rounded means of the tables; {signed(printed)} printed"
+
+
+def modes_of(collected: Collected) -> pd.DataFrame | None:
+    """Return the deployment modes where some pathway of the class is possible, or None without a network."""
+    table = collected.table("network_marginals")
+    return None if table is None else deployment_modes(table, _cells())
+
+
+def _cells() -> set[tuple[str, str]]:
+    from sinkrisk.priors import load_table
+
+    return possible_cells(load_table("pathways"), load_table("suitability"))
+
+
 def imbalance_section(collected: Collected) -> Section:
     """Return section 2: the adjustments that close each window's budget."""
     section = Section("imbalance", "Where the budget imbalance comes from")
@@ -131,7 +151,8 @@ def imbalance_section(collected: Collected) -> Section:
         "stated emissions. Reconciling distributes it: the adjustments of the components add up to it "
         "exactly.",
         f"In {window_text(reference)} the stated values leave {signed(first['reported_imbalance'])} {unit} "
-        f"(± {fixed(first['imbalance_sd'], 2)}, one standard deviation of all stated errors together). "
+        + (f"({printed_text(first)}) " if printed_text(first) else "")
+        + f"± {fixed(first['imbalance_sd'], 2)}, one standard deviation of all stated errors together. "
         f"Closing the budget moves the {readable(first['component'])} estimate the most, "
         f"{moved(collected, reference, first['component'])}: it accounts for "
         f"{signed(first['adjustment_mean'])} {unit} of the imbalance ({interval} "
@@ -158,6 +179,10 @@ def imbalance_section(collected: Collected) -> Section:
         line = [
             window_text(window),
             f"{signed(one['reported_imbalance'])} ± {fixed(one['imbalance_sd'], 2)}",
+            *(
+                MISSING if one[c] != one[c] else signed(one[c])
+                for c in ("printed_imbalance", "rounding_difference")
+            ),
         ]
         share = [window_text(window)]
         for component in components:
@@ -187,8 +212,15 @@ def imbalance_section(collected: Collected) -> Section:
         Table(
             f"Adjustments in {unit}: mean, in brackets the {interval}; sign × (stated − reconciled), + for "
             "sources and − for sinks. Imbalance: of the stated values, ± one standard deviation of all "
-            "stated errors together. From attribution.csv.",
-            [Column("Window", False), Column("Imbalance"), *headings],
+            "stated errors together. Printed: the imbalance the source prints, and what it differs by "
+            "because the printed means are rounded; a dash: not printed. From attribution.csv.",
+            [
+                Column("Window", False),
+                Column("Imbalance"),
+                Column("Printed"),
+                Column("Rounding"),
+                *headings,
+            ],
             adjustments,
         ),
         Table(
@@ -208,7 +240,8 @@ def institutions_section(collected: Collected) -> Section:
     if table is None:
         section.absent = collected.why_absent("network_marginals")
         return section
-    wide = deployment_modes(table)
+    cells = _cells()
+    wide = deployment_modes(table, cells)
     grouped = wide.groupby(level=["class", "period"], sort=False)
     mean, low, high = (
         keyed(part.reset_index(), "class", "period")
@@ -226,7 +259,8 @@ def institutions_section(collected: Collected) -> Section:
     if "full" in modes:
         last = sorted((mean[(c, periods[-1])]["full"], c) for c in classes if (c, periods[-1]) in mean)
         section.sentences.append(
-            "Averaged over regions with equal weight, the class most likely to be fully deployed in the "
+            "Averaged with equal weight over the regions where some pathway of the class is possible, the "
+            "class most likely to be fully deployed in the "
             f"{readable(periods[-1])} is {readable(last[-1][1])} ({percent(last[-1][0])}), the least likely "
             f"{readable(last[0][1])} ({percent(last[0][0])})."
         )
@@ -254,12 +288,13 @@ def institutions_section(collected: Collected) -> Section:
             "Stacked bars with the probability of each deployment mode for every class, region and period; "
             "averages over regions are in the table that follows.",
             "Probability of each deployment mode by class, region and period.",
-            lambda: plots.plot_deployment_modes(table),
+            lambda: plots.plot_deployment_modes(table, cells),
         ),
         Table(
-            "Probability of each deployment mode: mean over regions with equal weight, in brackets the "
-            "lowest and highest region (a range between regions, not an uncertainty interval). Every region "
-            "is in network_marginals.csv.",
+            "Probability of each deployment mode: mean with equal weight over the regions where some pathway "
+            "of the class is possible (suitability above zero), in brackets the lowest and highest of them "
+            "(a range between regions, not an uncertainty interval). Every region is in "
+            "network_marginals.csv.",
             [Column("Class", False), Column("Period", False), *(Column(sentence_case(m)) for m in modes)],
             rows,
             row_headers=2,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sinkrisk.plots.labels import in_order, readable, signed
-from sinkrisk.plots.network import deployment_modes
 from sinkrisk.plots.portfolio import tail_share
-from sinkrisk.plots.ranking import acceptability_table
 from sinkrisk.plots.sensitivity import split_outputs
 from sinkrisk.reporting.choices import named, names_of, statistics_of, target_text
 from sinkrisk.reporting.collecting import Collected, keyed
+from sinkrisk.reporting.doubts import OWN_NOISE, Leading, leading_groups
 from sinkrisk.reporting.numbers import (
     decimals_for,
     fixed,
@@ -20,7 +19,8 @@ from sinkrisk.reporting.numbers import (
     unit_text,
     window_text,
 )  # fmt: skip
-from sinkrisk.reporting.sinks import interval_of, moved, reference_window
+from sinkrisk.reporting.ranks import first_text
+from sinkrisk.reporting.sinks import interval_of, modes_of, moved, printed_text, reference_window
 
 
 def facts(collected: Collected) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def answers(collected: Collected) -> list[str]:
         _sinks(collected),
         _imbalance(collected),
         _institutions(collected),
-        _ranking(collected),
+        first_text(collected),
         _outcome(collected),
         _drivers(collected),
     ]
@@ -112,8 +112,9 @@ def _imbalance(collected: Collected) -> str:
     first = here.iloc[0]
     unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
     text = (
-        f"The stated estimates of that window leave {signed(first['reported_imbalance'])} {unit} "
-        f"unexplained; closing the budget moves the {readable(first['component'])} estimate the most, "
+        f"The stated estimates of that window leave {signed(first['reported_imbalance'])} {unit} unexplained"
+        + (f" ({printed_text(first)})" if printed_text(first) else "")
+        + f"; closing the budget moves the {readable(first['component'])} estimate the most, "
         f"{moved(collected, window, first['component'])} (its part of the imbalance: "
         f"{signed(first['adjustment_mean'])} {unit}, {interval} {signed(first['adjustment_low'])} to "
         f"{signed(first['adjustment_high'])})"
@@ -124,11 +125,8 @@ def _imbalance(collected: Collected) -> str:
 
 
 def _institutions(collected: Collected) -> str:
-    table = collected.table("network_marginals")
-    if table is None:
-        return ""
-    wide = deployment_modes(table)
-    if "full" not in wide.columns:
+    wide = modes_of(collected)
+    if wide is None or "full" not in wide.columns:
         return ""
     mean = keyed(wide.groupby(level=["class", "period"], sort=False).mean().reset_index(), "class", "period")
     best = max(mean, key=lambda k: mean[k]["full"])
@@ -136,21 +134,9 @@ def _institutions(collected: Collected) -> str:
     return (
         "Institutions let a class of pathways be fully deployed with a probability between "
         f"{percent(mean[worst]['full'])} ({readable(worst[0])}, {readable(worst[1])}) and "
-        f"{percent(mean[best]['full'])} ({readable(best[0])}, {readable(best[1])}), averaged over regions."
+        f"{percent(mean[best]['full'])} ({readable(best[0])}, {readable(best[1])}), averaged over the "
+        "regions where the class is possible."
     )
-
-
-def _ranking(collected: Collected) -> str:
-    raw = collected.table("ranking")
-    if raw is None:
-        return ""
-    wide = acceptability_table(named(raw, names_of(collected)))
-    first = wide.iloc[:, 0].sort_values(ascending=False, kind="stable")
-    text = f"Over all draws and criteria weights, “{first.index[0]}” ranks first with probability "
-    text += percent(float(first.iloc[0]))
-    if len(first) > 1:
-        text += f", ahead of “{first.index[1]}” with {percent(float(first.iloc[1]))}"
-    return text + "."
 
 
 def _outcome(collected: Collected) -> str:
@@ -191,20 +177,28 @@ def _drivers(collected: Collected) -> str:
     if raw is None:
         return ""
     table = split_outputs(raw)
-    table = table[table["index"] == "ST"].dropna(subset=["value"])
-    if table.empty:
-        return ""
     parts = []
-    for measure, part in table.groupby("measure", sort=False):
-        mean = part.groupby("driver", sort=False)["value"].mean().sort_values(ascending=False, kind="stable")
-        driver = mean.index[0]
-        top = part[part["driver"] == driver].sort_values("value", kind="stable").iloc[-1]
-        parts.append(
-            f"{readable(measure)}: {readable(driver)} (up to {fixed(100 * top['value'], 0)} % of the "
-            f"variance, {fixed(100 * top['low'], 0)} to {fixed(100 * top['high'], 0)})"
-        )
+    for measure in dict.fromkeys(table["measure"]):
+        groups = leading_groups(table, measure)
+        if groups:
+            parts.append(f"{readable(measure)}: " + ", ".join(_group(g) for g in groups))
+    if not parts:
+        return ""
     row = raw.iloc[0]
     interval = interval_name(str(row["interval_kind"]), float(row["interval_mass"]))
     return (
-        f"The doubts that matter most, interactions included, are for {'; for '.join(parts)} ({interval}s)."
+        "The doubts that matter most are, by share of the variance with interactions (mean and range over "
+        "the portfolios; in how many the group is the largest), "
+        f"for {'; for '.join(parts)}. Named are all groups whose {interval} overlaps the largest one's in "
+        f"some portfolio. {OWN_NOISE}"
+    )
+
+
+def _group(group: Leading) -> str:
+    text = f"{readable(group.driver)} {fixed(100 * group.mean, 0)} %"
+    if group.portfolios == 1:
+        return text
+    return (
+        f"{text} ({fixed(100 * group.lowest, 0)} to {fixed(100 * group.highest, 0)}; "
+        f"{group.leads} of {group.portfolios})"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sinkrisk import files
 from sinkrisk.plots.style import svg_text
-from sinkrisk.reporting import caveats, choices, doubts, sinks, summary
+from sinkrisk.reporting import caveats, choices, doubts, ranks, sinks, summary
 from sinkrisk.reporting.blocks import Picture, Section
 from sinkrisk.reporting.collecting import Collected, collect
 
@@ -89,7 +89,7 @@ def compose_sections(collected: Collected) -> list[Section]:
         sinks.imbalance_section(collected),
         sinks.institutions_section(collected),
         choices.portfolio_section(collected),
-        choices.ranking_section(collected),
+        ranks.ranking_section(collected),
         doubts.driver_section(collected),
         doubts.optimum_section(collected),
         caveats.distrust_section(collected),

@@ -12,20 +12,18 @@ from sinkrisk import lazy
 
 if TYPE_CHECKING:
     from sinkrisk.scenarios.files import read as read, save as save
-    from sinkrisk.scenarios.programme import (
-        Optimum as Optimum,
-        optimize as optimize,
-        optimize_spec as optimize_spec,
-    )
+    from sinkrisk.scenarios.programme import optimize as optimize, optimize_spec as optimize_spec
     from sinkrisk.scenarios.recourse import evaluate as evaluate
+    from sinkrisk.scenarios.solution import Optimum as Optimum
     from sinkrisk.scenarios.specification import OptimizeSpec as OptimizeSpec, ScenarioSpec as ScenarioSpec
-    from sinkrisk.scenarios.tree import build as build, check as check
+    from sinkrisk.scenarios.tree import build as build, check as check, whole as whole
+    from sinkrisk.scenarios.validation import simulated_loss as simulated_loss, validate as validate
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
         "OptimizeSpec": ".specification",
-        "Optimum": ".programme",
+        "Optimum": ".solution",
         "ScenarioSpec": ".specification",
         "build": ".tree",
         "check": ".tree",
@@ -34,5 +32,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "optimize_spec": ".programme",
         "read": ".files",
         "save": ".files",
+        "simulated_loss": ".validation",
+        "validate": ".validation",
+        "whole": ".tree",
     },
 )

@@ -37,9 +37,15 @@ class OptimizeSpec(BaseModel):
         analysis' own target.
     cvar_level, risk_weight : float
     shortfall_penalty : float, optional
-        USD/tCO2. Left out: the highest unit cost of any scenario.
+        USD/tCO2, money of the period in which the target is missed. Left out: the highest unit cost
+        of any scenario.
     commitment_share : float
-        Share of the cost owed for planned capacity whether or not it delivers.
+        Share of the cost at the start of the curve owed for what is planned and not delivered; 0
+        pays for delivered tonnes only, as the simulation does.
+    curtail : bool
+        Whether captures may be left undone once the scenario is known; the simulation never does.
+    segments : int
+        Straight pieces that stand for each cost curve.
     total : mapping, optional
         period -> GtCO2/yr, cap on the sum of the plans. Left out: the totals of the portfolios.
     max_share : float, optional
@@ -57,7 +63,9 @@ class OptimizeSpec(BaseModel):
     cvar_level: float = Field(default=0.9, ge=0.0, lt=1.0)
     risk_weight: Share = 0.5
     shortfall_penalty: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
-    commitment_share: Share = 1.0
+    commitment_share: Share = 0.0
+    curtail: bool = False
+    segments: int = Field(default=4, ge=1, le=32)
     total: dict[str, Amount] | None = None
     max_share: float | None = Field(default=None, gt=0.0, le=1.0)
     budget: Amount | None = None

@@ -36,6 +36,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "durable_share": (SUMMED, "1", "durable_fraction averaged over regions by what each delivers"),
     "cost": (("sample", "pathway"), "USD/tCO2", "unit cost at the start of the cost curve"),
     "unit_cost": (("sample", "pathway"), "USD/tCO2", "mean unit cost at full use of the capacity"),
+    "cost_rise": (SUMMED, "1", "rise of the marginal cost when all that is deliverable is captured"),
+    "cost_exponent": (("sample",), "1", "exponent of the rise in the share of the deliverable captured"),
     "energy": (("sample", "pathway"), "GJ/tCO2", "energy per tonne captured"),
     "discount_factor": (("sample", "period"), "1", "present value of a steady payment, mean over the period"),
 }  # fmt: skip
@@ -91,7 +93,11 @@ def build(
     -----
     A plan spread over regions in proportion to their capacity, as `simulate` does, captures
     ``min(plan, capacity) * delivered_fraction``: the summed forms are exact, not averages of ratios.
-    Capacity that passive redundancy moves to other pathways is left out.
+    In each region ``simulate`` charges ``mc(u) = c0 (1 + a u^eta)`` at the use ``u`` of that region's
+    capacity, which is the plan's share of capacity, the same everywhere, times the region's deployable
+    fraction ``f``. Summed over regions of capacity K, a share v of the deliverable captured costs on average
+    ``c0 (1 + cost_rise v^eta / (eta + 1))`` a tonne, ``cost_rise = a sum K f^(eta + 1) / sum K f``: exact.
+    Capacity that passive redundancy moves to other pathways is left out, with its removal and cost.
     """
     draws = _validate(drawn, outcomes, n, method, capacity)
     generator = random.generator(rng)
@@ -99,9 +105,9 @@ def build(
         from sinkrisk import portfolio
 
         capacity = portfolio.capacity(drawn)
-    whole = _contents(drawn, capacity)
-    weight = whole["probability"].values
-    points = reduction.standardise(_features(whole, outcomes))
+    every = _contents(drawn, capacity)
+    weight = every["probability"].values
+    points = reduction.standardise(_features(every, outcomes))
     candidates = np.arange(draws)
     if method == "forward_selection":
         candidates = reduction.candidates_for(draws, n, generator)
@@ -112,8 +118,8 @@ def build(
         picked = np.sort(generator.choice(draws, size=n, replace=not equal, p=None if equal else weight))
         probability = np.full(n, 1.0 / n)
         distance = reduction.transport_distance(points, weight, picked, probability)
-    chosen = whole.isel(sample=picked)
-    chosen["probability"] = ("sample", probability, whole["probability"].attrs)
+    chosen = every.isel(sample=picked)
+    chosen["probability"] = ("sample", probability, every["probability"].attrs)
     labels = drawn["sample"].values if "sample" in drawn.coords else np.arange(draws)
     chosen = chosen.assign_coords(
         sample=np.arange(n),
@@ -133,6 +139,19 @@ def build(
         "wasserstein_ground": "root mean square difference of standardised features",
     }
     return canonical(check(chosen))
+
+
+def whole(drawn: xr.Dataset, capacity: xr.Dataset | None = None) -> xr.Dataset:
+    """Return every draw as a scenario, with its own probability; nothing is picked.
+
+    Parameters and errors are those of `build`.
+    """
+    draws = _validate(drawn, None, 1, "sample", capacity)
+    if capacity is None:
+        from sinkrisk import portfolio
+
+        capacity = portfolio.capacity(drawn)
+    return canonical(check(_contents(drawn, capacity).assign_coords(sample=np.arange(draws))))
 
 
 def _validate(
@@ -187,6 +206,8 @@ def _contents(drawn: xr.Dataset, capacity: xr.Dataset) -> xr.Dataset:
         "durable_share": share.clip(0.0, 1.0),
         "cost": drawn["cost"],
         "unit_cost": drawn["cost"],
+        "cost_rise": xr.zeros_like(total),
+        "cost_exponent": samples + 1.0,
         "energy": drawn["energy"],
         "discount_factor": worth / drawn["period_length"],
         "probability": drawn.get("probability", samples + 1.0 / drawn.sizes["sample"]),
@@ -194,6 +215,10 @@ def _contents(drawn: xr.Dataset, capacity: xr.Dataset) -> xr.Dataset:
     if "cost_slope" in drawn and "cost_exponent" in drawn:
         # Mean over use u from 0 to 1 of c0 (1 + a u^eta).
         data["unit_cost"] = drawn["cost"] * (1.0 + drawn["cost_slope"] / (drawn["cost_exponent"] + 1.0))
+        power = (available * deployable * deployable ** drawn["cost_exponent"]).sum("region")
+        share_of_use = (power / delivered.where(delivered > 0, 1.0)).where(delivered > 0, 0.0)
+        data["cost_rise"] = drawn["cost_slope"] * share_of_use
+        data["cost_exponent"] = drawn["cost_exponent"]
     for name, variable in drawn.data_vars.items():
         if variable.dims == ("sample",) and variable.dtype.kind == "f":
             data.setdefault(str(name), variable)
@@ -236,16 +261,16 @@ def _durable_fraction(drawn: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(values, dims=("period", "pathway", "region", "sample"), coords=coords)
 
 
-def _features(whole: xr.Dataset, outcomes: xr.Dataset | None) -> Floats:
+def _features(every: xr.Dataset, outcomes: xr.Dataset | None) -> Floats:
     """Return what draws are told apart by, (draw, feature)."""
-    parts = [whole[name] for name in ("deliverable", "unit_cost", "durable_share", "discount_factor")]
+    parts = [every[name] for name in ("deliverable", "unit_cost", "durable_share", "discount_factor")]
     if outcomes is not None:
         parts += [
             outcomes[name].sum("pathway").transpose("sample", ...)
             for name in ("durable", "cost")
             if name in outcomes
         ]
-    draws = whole.sizes["sample"]
+    draws = every.sizes["sample"]
     flat = np.concatenate([np.asarray(part.values, dtype=float).reshape(draws, -1) for part in parts], axis=1)
     if not np.isfinite(flat).all():
         bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))

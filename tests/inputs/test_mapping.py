@@ -55,6 +55,24 @@ class TestMarginals:
             seen += 1
         assert seen > 100
 
+    def test_the_ends_of_a_claim_alone_on_its_quantity_are_the_5_and_95_per_cent_quantiles(
+        self, bare, claims
+    ):
+        """Against the numbers printed in claims.csv, not against the elicitation that reads them."""
+        drawn = transform(bare, np.repeat([[0.05], [0.95]], len(bare), axis=1))
+        alone = claims.groupby(["pathway", "quantity"])["id"].transform("size") == 1
+        wide = claims["low"].notna() & claims["high"].notna() & (claims["high"] > claims["low"])
+        seen = set()
+        for row in claims[alone & wide & (claims["interval"].astype(str) == "0.9")].itertuples():
+            name = f"{row.quantity}__{row.pathway}"
+            if name not in bare.names or row.unit != QUANTITIES[row.quantity].unit:
+                continue
+            got = drawn[row.quantity].sel(pathway=row.pathway).values
+            assert_allclose(got, [row.low, row.high], rtol=2e-3, err_msg=row.id)
+            seen.add(name)
+        assert {"potential__forests", "cost__forests", "energy__beccs"} <= seen
+        assert len(seen) > 20
+
     def test_quantities_of_the_chain_likewise(self, bare, claims):
         q = np.array([0.05, 0.5, 0.95])
         drawn = transform(bare, np.repeat(q[:, None], len(bare), axis=1))
@@ -93,6 +111,14 @@ class TestPool:
             for p in ("oae", "oif")
         ]
         assert_allclose(oae / oif, own[0] / own[1], rtol=1e-9)
+
+    def test_the_sum_lies_in_the_range_printed_for_the_merged_row(self, bare, claims):
+        merged = claims[(claims["pathway"] == "oae_oif") & (claims["quantity"] == "potential")]
+        (stated,) = merged[merged["basis"] == "technical"].itertuples()
+        u = uniform(bare, 2, seed=2)
+        u[:, bare.index("potential__oae_oif")] = [0.05, 0.95]
+        total = transform(bare, u)["potential"].sel(pathway=["oae", "oif"]).sum("pathway").values
+        assert_allclose(total, [stated.low, stated.high], rtol=2e-3)
 
     def test_ninety_per_cent_of_the_sum_lies_in_the_elicited_interval(self, bare, claims):
         potential = sample(bare, 4096, rng=3)["potential"]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from sinkrisk import plots
+from sinkrisk.plots.network import deployment_modes, possible_cells
 
 
 def caption_of(figure) -> str:
@@ -79,6 +80,24 @@ def test_deployment_bars_are_the_probabilities(marginals):
     legend = [t.get_text() for t in figure.legends[0].get_texts()]
     assert legend == ["full", "throttled", "passive redundancy", "collapse"]
     assert nature_long.get_ylim() == nature_near.get_ylim()
+
+
+def test_deployment_bars_leave_out_where_nothing_is_possible(marginals):
+    pathways = pd.DataFrame(
+        [("forests", "nature", "true"), ("kelp", "nature;ocean", "true"), ("pump", "ocean", "false")],
+        columns=["pathway", "classes", "creditable"],
+    )
+    rows = [("forests", "north_america", 1.0), ("forests", "arid_zones", 0.0), ("kelp", "arid_zones", 0.0)]
+    rows += [("kelp", "open_ocean", 0.5), ("pump", "arid_zones", 1.0)]
+    suitability = pd.DataFrame(rows, columns=["pathway", "region", "high"])
+    cells = possible_cells(pathways, suitability)
+    assert cells == {("nature", "north_america"), ("nature", "open_ocean"), ("ocean", "open_ocean")}
+    figure = plots.plot_deployment_modes(marginals, cells)
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["North America"]
+    kept = deployment_modes(marginals, cells)
+    assert ("nature", "arid_zones") not in {(c, r) for c, r, _ in kept.index}
+    # A class that no pathway bears stays whole: nothing is known of it.
+    assert len(deployment_modes(marginals, {("nature", "north_america")}).xs("ocean", level="class")) == 2
 
 
 def test_composition_bars_stack_to_the_planned_total(portfolios):

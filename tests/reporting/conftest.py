@@ -23,6 +23,7 @@ STATED = {
     "2014-2023": ((9.7, 1.1, 5.2, 2.9, 3.2), (0.5, 0.7, 0.2, 0.4, 0.9)),
     "2023": ((10.1, 1.0, 5.9, 2.9, 2.3), (0.5, 0.7, 0.2, 0.4, 1.1)),
 }
+PRINTED = {"2014-2023": -0.4, "2023": 0.0}
 PERIODS = ("near_term", "mid_term", "long_term")
 MODES = ("full", "throttled", "passive_redundancy", "collapse")
 PORTFOLIOS = {"mixed": "Mixed & broad", "trees": "Trees only"}
@@ -52,6 +53,8 @@ def budget_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
                     "adjustment_share": share[k] if abs(imbalance) > 1e-9 else np.nan,
                     "variance_share": share[k], "reported_imbalance": imbalance,
                     "imbalance_sd": np.sqrt(variance.sum()),
+                    "printed_imbalance": PRINTED.get(window, np.nan),
+                    "rounding_difference": PRINTED.get(window, np.nan) - imbalance,
                 }
             )  # fmt: skip
     labels = {"interval_kind": "equal-tailed", "interval_mass": 0.9, "unit": "GtC/yr"}
@@ -97,6 +100,12 @@ def measures() -> pd.DataFrame:
         ("storage_permanence", "1"): {
             "mixed": (0.91, 0.8, 0.97), "trees": (0.5, 0.2, 0.7), "optimum": (0.9, 0.8, 0.96),
         },
+        ("cost_per_durable_tonne", "USD/tCO2"): {
+            "mixed": (105, 60, 190), "trees": (9e5, 40, 300), "optimum": (95, 50, 160),
+        },
+        ("reallocated_share", "1"): {
+            "mixed": (0.04, 0, 0.1), "trees": (0.124, 0, 0.4), "optimum": (0.03, 0, 0.1),
+        },
         ("shortfall", "GtCO2"): {"mixed": (31, 0, 80), "trees": (110, 70, 138), "optimum": (22, 0, 60)},
     }  # fmt: skip
     rows = []
@@ -106,7 +115,7 @@ def measures() -> pd.DataFrame:
             rows += [
                 {**both, "statistic": "mean", "value": mean},
                 {**both, "statistic": "sd", "value": (high - low) / 3.3},
-                {**both, "statistic": "median", "value": mean},
+                {**both, "statistic": "median", "value": min(mean, (low + high) / 2)},
                 {**both, "statistic": "low", "value": low},
                 {**both, "statistic": "high", "value": high},
                 {**both, "statistic": "value_at_risk", "value": high, "tail_mass": 1 - 0.95},
@@ -130,7 +139,20 @@ def ranking() -> pd.DataFrame:
         rows += [(p, "central_weight", "net_removal_2100", 0.7), (p, "central_weight", "total_cost", 0.3)]
         rows.append((p, "confidence", "", 0.8))
         rows += [(p, "pairwise", q, 0.5) for q in first if q != p]
-    return pd.DataFrame(rows, columns=["portfolio", "quantity", "label", "value"])
+    table = pd.DataFrame(rows, columns=["portfolio", "quantity", "label", "value"])
+    counted = table["quantity"].isin(["rank_acceptability", "pairwise"])
+    return table.assign(standard_error=np.where(counted, 0.022, np.nan))
+
+
+def ranking_sensitivity() -> pd.DataFrame:
+    first = {
+        "all criteria": {"mixed": (0.5, 1.7), "trees": (0.1, 2.6), "optimum": (0.4, 1.7)},
+        "without net_removal_2100": {"mixed": (0.2, 2.2), "trees": (0.7, 1.3), "optimum": (0.1, 2.5)},
+        "without total_cost": {"mixed": (0.6, 1.5), "trees": (0.0, 3.0), "optimum": (0.4, 1.5)},
+        "without optimum": {"mixed": (0.9, 1.1), "trees": (0.1, 1.9)},
+    }
+    rows = [(v, p, share, mean) for v, held in first.items() for p, (share, mean) in held.items()]
+    return pd.DataFrame(rows, columns=["variant", "portfolio", "first", "mean_rank"])
 
 
 def sobol() -> pd.DataFrame:
@@ -138,7 +160,9 @@ def sobol() -> pd.DataFrame:
     for measure in ("net_removal_2100", "total_cost"):
         for portfolio in PORTFOLIOS:
             for k, driver in enumerate(("cost", "deployment", "budget")):
-                for index, value in (("S1", 0.1 + 0.2 * k), ("ST", 0.15 + 0.25 * k)):
+                # In “Trees only” deployment comes within reach of the budget, for removal alone.
+                near = 0.24 * (driver == "deployment") * (portfolio == "trees") * (measure != "total_cost")
+                for index, value in (("S1", 0.1 + 0.2 * k), ("ST", 0.15 + 0.25 * k + near)):
                     output = f"{measure}:{portfolio}"
                     rows.append((output, output, "", driver, index, value, value - 0.03, value + 0.03))
     columns = ["output", "measure", "portfolio", "driver", "index", "value", "low", "high"]
@@ -193,7 +217,7 @@ def write_run(directory: Path, *, leave_out: tuple[str, ...] = (), skipped: dict
         "simulate": {"portfolios.csv": portfolios()},
         "optimize": {"optimum.csv": optimum(), "optimum.json": record},
         "measure": {"measures.csv": measures()},
-        "rank": {"ranking.csv": ranking()},
+        "rank": {"ranking.csv": ranking(), "ranking_sensitivity.csv": ranking_sensitivity()},
         "sobol": {"sobol.csv": sobol()},
     }
     manifest = Manifest(

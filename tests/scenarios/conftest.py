@@ -89,8 +89,11 @@ def by_hand(
     durable: float = 1.0,
     flow: str = "removal",
     years: float = 1.0,
+    rise: float = 0.0,
+    exponent: float = 1.0,
+    discount: float = 1.0,
 ) -> xr.Dataset:
-    """Return scenarios of one pathway, one region and one period, undiscounted."""
+    """Return scenarios of one pathway, one region and one period."""
     n = len(fraction)
     f = np.array(fraction, dtype=float)
     c = np.broadcast_to(np.asarray(cost, dtype=float), n).copy()
@@ -107,9 +110,11 @@ def by_hand(
             "deliverable": (summed, capacity * f[:, None, None]),
             "durable_share": (summed, np.full((n, 1, 1), durable)),
             "cost": (("sample", "pathway"), c[:, None]),
-            "unit_cost": (("sample", "pathway"), c[:, None]),
+            "unit_cost": (("sample", "pathway"), c[:, None] * (1.0 + rise / (exponent + 1.0))),
+            "cost_rise": (summed, np.full((n, 1, 1), rise)),
+            "cost_exponent": ("sample", np.full(n, exponent)),
             "energy": (("sample", "pathway"), np.ones((n, 1))),
-            "discount_factor": (("sample", "period"), np.ones((n, 1))),
+            "discount_factor": (("sample", "period"), np.full((n, 1), discount)),
         },
         coords={
             "sample": np.arange(n),
