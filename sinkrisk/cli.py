@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sinkrisk import __version__
-from sinkrisk.errors import EXIT_UNCONVERGED, SinkriskError
+from sinkrisk.errors import EXIT_BAD_INPUT, EXIT_UNCONVERGED, SinkriskError
 
 app = typer.Typer(
     name="sinkrisk",
@@ -60,7 +60,12 @@ def _root(
 def _run(spec: str, out: Path, until: str | None, **options: Any) -> None:
     from sinkrisk import running
 
-    manifest, unconverged = running.run(spec, out, until=until, **options)
+    try:
+        manifest, unconverged = running.run(spec, out, until=until, **options)
+    except KeyboardInterrupt:
+        # Caught here because typer ends quietly on an interrupt before `main` sees it.
+        typer.echo("\nsinkrisk: interrupted; start the same command again to go on", err=True)
+        raise typer.Exit(130) from None
     shown = "report" if until is None else until
     record = manifest.stages[shown]
     if record.skipped is not None:
@@ -133,10 +138,14 @@ def reconcile(
 
 @app.command()
 def report(run_dir: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
-    """Write report.html of a finished run anew and print its path."""
-    from sinkrisk import reporting
+    """Write report.html of a run anew and print its path; exit 3 where a check of the run failed."""
+    from sinkrisk import running
 
-    typer.echo(os.fspath(reporting.report(run_dir)))
+    path, failed = running.rewrite_report(run_dir)
+    typer.echo(os.fspath(path))
+    if failed:
+        typer.echo(f"not converged, allowed: {', '.join(failed)}", err=True)
+        raise typer.Exit(EXIT_UNCONVERGED)
 
 
 @priors_app.command("check")
@@ -214,9 +223,21 @@ def main(arguments: list[str] | None = None) -> None:
     except SinkriskError as error:
         typer.echo(f"sinkrisk: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("sinkrisk: interrupted; start the same command again to go on", err=True)
-        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing is left to say to it.
+        sys.stdout = None
+        sys.exit(0)
+    except OSError as error:
+        typer.echo(f"sinkrisk: {_os_text(error)}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+def _os_text(error: OSError) -> str:
+    """Return what the system refused, and where, in one line."""
+    if error.strerror is None:
+        return str(error)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{error.strerror}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ reported at once with its file, line and key; unknown keys are refused with the 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -63,7 +64,7 @@ class RunSpec(BaseModel):
         if value & (value - 1):
             below = 1 << (value.bit_length() - 1)
             raise ValueError(
-                f"must be a power of two, because Sobol' points lose their balance elsewhere; "
+                f"must be a power of two, because Sobol' points lose their balance elsewhere: got {value}; "
                 f"take {below} or {2 * below}"
             )
         return value
@@ -76,6 +77,7 @@ class LoadedSpec(BaseModel):
 
     spec: RunSpec
     located: files.LocatedYaml
+    dropped: frozenset[str] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -121,12 +123,45 @@ def load_spec(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None 
                 file=str(located.path),
             )
         )
-    data = {**located.data, **{k: v for k, v in (overrides or {}).items() if v is not None}}
+    given = {k: v for k, v in (overrides or {}).items() if v is not None}
+    data = {**located.data, **given}
     try:
         spec = RunSpec.model_validate(data)
     except pydantic.ValidationError as error:
-        raise InputError(problems_of(error, RunSpec, located)) from error
+        problems = [_of_option(p, given) for p in problems_of(error, RunSpec, located)]
+        raise SpecError(problems, _sound_part(data, error, located)) from error
     return LoadedSpec(spec=spec, located=located)
+
+
+class SpecError(InputError):
+    """A spec that is not well formed; `sound` is what remains of it without the faulty sections.
+
+    The files and names that the sound sections give are still checked, so that a user who has made
+    mistakes of both kinds hears of them in one go.
+    """
+
+    def __init__(self, problems: Sequence[Problem], sound: LoadedSpec | None) -> None:
+        super().__init__(problems)
+        self.sound = sound
+
+
+def _sound_part(
+    data: Mapping[Any, Any], error: pydantic.ValidationError, located: files.LocatedYaml
+) -> LoadedSpec | None:
+    faulty = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+    rest = {str(k): v for k, v in data.items() if str(k) not in faulty}
+    try:
+        spec = RunSpec.model_validate({"title": "-", "seed": 0, **rest})
+    except pydantic.ValidationError:
+        return None
+    return LoadedSpec(spec=spec, located=located, dropped=frozenset(faulty))
+
+
+def _of_option(problem: Problem, given: Mapping[str, Any]) -> Problem:
+    """Blame the command line, not the file, for a value that came from there."""
+    if problem.key in given:
+        return replace(problem, file=None, row=None, key=f"--{problem.key}")
+    return problem
 
 
 def _find(path: str | os.PathLike[str]) -> Path:
@@ -161,7 +196,10 @@ def problems_of(
             found.add("missing key", allowed=_fields_at(model, keys[:-1]) or None, **where)
         else:
             message = str(item["msg"]).removeprefix("Value error, ")
-            found.add(message[:1].lower() + message[1:], got=_shown(item.get("input")), **where)
+            # The message of a check of our own already shows the value it found.
+            own = item["type"] == "value_error" or isinstance(item.get("input"), Mapping | list)
+            shown = {} if own else {"got": _shown(item.get("input"))}
+            found.add(message[:1].lower() + message[1:], **shown, **where)
     return found.found
 
 

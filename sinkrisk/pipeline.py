@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
+import os
 import shutil
 import sys
 import time
@@ -134,7 +136,9 @@ def package_hash() -> str:
 @contextlib.contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
     """Hold the run directory; the lock goes with the process, so a killed run leaves none behind."""
-    with open(directory / ".lock", "w") as handle:
+    lock = directory / ".lock"
+    # A finished run may be read-only: its lock can still be held through a handle for reading.
+    with open(lock, "a" if not lock.exists() or os.access(lock, os.W_OK) else "r") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -159,9 +163,7 @@ def prepare_directory(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise InputError(Problem("--out is a file, not a folder", got=str(directory)))
     if directory.is_dir() and Manifest.read(directory) is None:
-        strangers = [
-            p.name for p in directory.iterdir() if not p.name.startswith((".tmp-", ".lock", ".old-"))
-        ]
+        strangers = [p.name for p in directory.iterdir() if p.name != ".lock"]
         if strangers:
             raise InputError(
                 Problem(
@@ -213,8 +215,7 @@ def execute(
     """
     prepare_directory(context.directory)
     with exclusive(context.directory):
-        for leftover in [*context.directory.glob(".tmp-*"), *context.directory.glob(".old-*")]:
-            shutil.rmtree(leftover, ignore_errors=True)
+        _sweep(context.directory, stages)
         earlier = Manifest.read(context.directory) or Manifest()
         reasons = {stage.name: stage.skip(context) for stage in stages}
         digests = _digests(context, stages, reasons)
@@ -234,7 +235,11 @@ def execute(
         # A run that goes on keeps its date, so that running it again changes no byte.
         resumed = bool(manifest.stages) and bool(earlier.started)
         manifest.started = earlier.started if resumed else datetime.now(UTC).isoformat(timespec="seconds")
-        manifest.write(context.directory)
+        if manifest != earlier:
+            manifest.write(context.directory)
+            # At once, not at the end: beside the manifest of a new spec, a killed or refused run must
+            # not leave tables and a report of the old one that open as if they were its own.
+            _drop_strays(context.directory, manifest, earlier)
         last = len(stages) if until is None else [s.name for s in stages].index(until) + 1
         reporter = Progress(last, progress)
         unconverged: list[str] = []
@@ -249,12 +254,22 @@ def execute(
             if failed and not context.allow_unconverged:
                 raise ConvergenceError(_refusal(stage.name, failed))
             unconverged += [c["name"] for c in failed]
+            if reused:
+                continue
             # Python dicts keep insertion order: a stage computed late takes its place in the order.
             manifest.stages[stage.name] = record
             manifest.stages = {s.name: manifest.stages[s.name] for s in stages if s.name in manifest.stages}
             manifest.write(context.directory)
-        _drop_strays(context.directory, manifest, earlier)
     return manifest, unconverged
+
+
+def _sweep(directory: Path, stages: Sequence[Stage]) -> None:
+    """Remove what a killed run of these stages left behind, and nothing that only looks like it."""
+    for stage in stages:
+        shutil.rmtree(directory / f".tmp-{stage.name}", ignore_errors=True)
+        for output in stage.outputs:
+            for aside in directory.glob(f".old-{glob.escape(output)}-????????"):
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def _digests(context: Context, stages: Sequence[Stage], reasons: dict[str, str | None]) -> dict[str, str]:
@@ -281,7 +296,8 @@ def _run_stage(stage: Stage, context: Context, digest: str, reason: str | None) 
     folder.mkdir()
     begin = time.perf_counter()
     try:
-        output = stage.run(context, folder)
+        with disk_errors_named(folder):
+            output = stage.run(context, folder)
         checks = [
             {"name": c.name, "passed": None if c.passed is None else bool(c.passed), "text": c.text}
             for c in output.checks
@@ -304,8 +320,19 @@ def _run_stage(stage: Stage, context: Context, digest: str, reason: str | None) 
     )
 
 
+@contextlib.contextmanager
+def disk_errors_named(folder: Path) -> Iterator[None]:
+    """Turn the NetCDF library's bare RuntimeError on a full disk into an `OSError` that names a place."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("NetCDF:"):
+            raise
+        raise OSError(f"{folder}: could not be written ({error}); is the disk full?") from error
+
+
 def _refusal(stage: str, failed: Sequence[dict[str, Any]]) -> str:
-    listed = "; ".join(c["text"] for c in failed)
+    listed = "; ".join(c["text"].rstrip(". ") for c in failed)
     return (
         f"stage {stage}: {listed}. Nothing was recorded. Where a convergence check failed, ask for more "
         "draws; --allow-unconverged goes on with a banner and keeps exit code 3"

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sinkrisk import files
-from sinkrisk.config import LoadedSpec, load_spec
+from sinkrisk.config import LoadedSpec, SpecError, load_spec
+from sinkrisk.consistency import cross_check
 from sinkrisk.errors import InputError, Problem, Problems
-from sinkrisk.pipeline import Context, execute
+from sinkrisk.pipeline import Context, exclusive, execute
 from sinkrisk.provenance import Manifest
 
 
@@ -62,7 +64,15 @@ def run(
     """
     from sinkrisk.stages import stages
 
-    loaded = load_spec(spec, {"draws": draws, "seed": seed})
+    try:
+        loaded = load_spec(spec, {"draws": draws, "seed": seed})
+    except SpecError as error:
+        # A user with mistakes of both kinds hears of the ill-formed keys and the bad files in one go.
+        found = Problems(found=list(error.problems))
+        sound = error.sound
+        if sound is not None:
+            _attempt(found, lambda: prepare(sound))
+        raise InputError(found.found) from error
     memory, hashes = prepare(loaded)
     context = Context(
         loaded=loaded,
@@ -90,30 +100,44 @@ def prepare(loaded: LoadedSpec) -> tuple[dict[str, Any], dict[str, str]]:
         All problems of all files at once.
     """
     spec = loaded.spec
-    found = Problems(file=str(loaded.located.path))
+    found = Problems()
     memory: dict[str, Any] = {}
     hashes = {
         "spec": files.sha256_of(loaded.located.path),
         "library": files.sha256_of_tree(files.data_path("priors")),
     }
     if spec.budget is not None:
-        _attempt(found, lambda: _observations(loaded, memory, hashes))
+        _attempt(found, lambda: _observations(loaded, memory, hashes), loaded, "budget")
     if spec.network is not None:
-        _attempt(found, lambda: _network(loaded, memory, hashes))
+        _attempt(found, lambda: _network(loaded, memory, hashes), loaded, "network")
     if spec.portfolios is not None:
-        _attempt(found, lambda: _portfolios(loaded, memory, hashes))
-        _attempt(found, lambda: _claims(loaded, memory))
-    _cross_check(loaded, memory, found)
+        _attempt(found, lambda: _portfolios(loaded, memory, hashes), loaded, "portfolios")
+        _attempt(found, lambda: _claims(loaded, memory), loaded, "inputs")
+    cross_check(loaded, memory, found)
     found.raise_if_any()
     return memory, hashes
 
 
-def _attempt(found: Problems, action: Callable[[], None]) -> None:
-    """Run one check; hand its problems to the collector, so that the next check runs too."""
+def _attempt(
+    found: Problems, action: Callable[[], Any], loaded: LoadedSpec | None = None, section: str = ""
+) -> None:
+    """Run one check; hand its problems to the collector, so that the next check runs too.
+
+    A room does not know which file its argument came from: a problem without a file is placed at the
+    spec's section.
+    """
     try:
         action()
     except InputError as error:
-        found.extend(error.problems)
+        found.extend(
+            p if loaded is None or p.file is not None else _placed(p, loaded, section) for p in error.problems
+        )
+
+
+def _placed(problem: Problem, loaded: LoadedSpec, section: str) -> Problem:
+    keys = [k for k in (problem.key or "").split(".") if k]
+    keys = keys if keys[:1] == [section] else [section, *keys]
+    return replace(problem, **loaded.place(*keys))
 
 
 def _named_file(loaded: LoadedSpec, name: str, *keys: str) -> Path:
@@ -148,7 +172,34 @@ def _network(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, str])
     path = None if spec.file is None else _named_file(loaded, spec.file, "network", "file")
     if path is not None:
         hashes["network"] = files.sha256_of(path)
-    memory["network"] = network.load(path)
+    net = network.load(path)
+    if loaded.spec.portfolios is not None:
+        _deployable(net, path)
+    memory["network"] = net
+
+
+def _deployable(net: Any, path: Path | None) -> None:
+    """Check that the network says what the simulation asks of it, once and not once a node."""
+    from sinkrisk.inputs.quantities import MODES
+
+    modes = [node for node in net.nodes.values() if node.base == "deployment_mode"]
+    file = None if path is None else str(path)
+    if not modes:
+        bases = sorted({node.base for node in net.nodes.values()})
+        raise InputError(
+            Problem("the simulation needs a node 'deployment_mode'", allowed=bases, file=file, key="nodes")
+        )
+    for states in {tuple(node.states) for node in modes}:
+        if states != tuple(MODES):
+            raise InputError(
+                Problem(
+                    "states of 'deployment_mode' are not those the simulation knows, in order",
+                    got=", ".join(states),
+                    allowed=", ".join(MODES),
+                    file=file,
+                    key="nodes.deployment_mode.states",
+                )
+            )
 
 
 def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, str]) -> None:
@@ -159,7 +210,16 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
     path = None if spec.file is None else _named_file(loaded, spec.file, "portfolios", "file")
     if path is not None:
         hashes["portfolios"] = files.sha256_of(path)
-    memory["portfolios"] = portfolio.plan(portfolio.load_portfolios(path, names=spec.names), spec.total)
+    try:
+        shares = portfolio.load_portfolios(path, names=spec.names)
+    except InputError as error:
+        if spec.names is None:
+            raise
+        # The totals are checked all the same, against every portfolio of the file.
+        found = Problems(found=list(error.problems))
+        _attempt(found, lambda: portfolio.plan(portfolio.load_portfolios(path), spec.total))
+        raise InputError(found.found) from error
+    memory["portfolios"] = portfolio.plan(shares, spec.total)
 
 
 def _claims(loaded: LoadedSpec, memory: dict[str, Any]) -> None:
@@ -174,46 +234,27 @@ def _claims(loaded: LoadedSpec, memory: dict[str, Any]) -> None:
     memory["inputs_spec"] = given.model_copy(update=update)
 
 
-def _cross_check(loaded: LoadedSpec, memory: dict[str, Any], found: Problems) -> None:
-    """Check what one section says of another."""
-    spec = loaded.spec
-    sections = {
-        "target": "portfolios",
-        "rank": "target",
-        "sobol": "target",
-        "scenarios": "portfolios",
-        "optimize": "scenarios",
-    }
-    for name, needed in sections.items():
-        if getattr(spec, name) is not None and getattr(spec, needed) is None:
-            found.add(f"section '{name}' needs a section '{needed}'", **_place(loaded, name))
-    if "portfolios" in memory:
-        names = [str(n) for n in memory["portfolios"]["portfolio"].values]
-        for index, name in enumerate((spec.sobol.portfolios if spec.sobol else None) or ()):
-            if name not in names:
-                found.add(
-                    "unknown portfolio",
-                    got=name,
-                    allowed=names,
-                    **_place(loaded, "sobol", "portfolios", index),
-                )
-    criteria = _criteria()
-    for section, key in (("rank", "criteria"), ("sobol", "measures")):
-        part = getattr(spec, section)
-        for index, name in enumerate(getattr(part, key) if part is not None else ()):
-            if name not in criteria:
-                found.add(
-                    "unknown criterion", got=name, allowed=criteria, **_place(loaded, section, key, index)
-                )
+def rewrite_report(run_dir: str | os.PathLike[str]) -> tuple[Path, list[str]]:
+    """Write the report of a run directory anew.
 
+    Returns
+    -------
+    Path, list of str
+        The report, and the names of the run's failed checks.
 
-def _place(loaded: LoadedSpec, *keys: str | int) -> dict[str, Any]:
-    place = loaded.place(*keys)
-    place.pop("file")
-    return place
+    Raises
+    ------
+    InputError
+        When the directory is no run, or another run is writing into it.
+    """
+    from sinkrisk import reporting
 
-
-def _criteria() -> list[str]:
-    from sinkrisk import priors
-
-    return [str(name) for name in priors.load_table("criteria")["criterion"]]
+    directory = Path(run_dir)
+    if not (directory / ".lock").exists():
+        # No run has ever held it: the reader says what is missing.
+        return reporting.report(directory), []
+    with exclusive(directory):
+        path = reporting.report(directory)
+    manifest = Manifest.read(directory) or Manifest()
+    failed = [c["name"] for record in manifest.stages.values() for c in record.checks if c["passed"] is False]
+    return path, failed

@@ -279,11 +279,13 @@ def _rank(context: Context, into: Path) -> StageOutput:
     spec = context.spec.rank
     assert spec is not None
     measures = measured(context)
-    if spec.criteria is not None:
-        measures = measures.sel(criterion=list(spec.criteria))
-    ranking = portfolio.rank(measures, weights=spec.weights, rng=context.stream("rank"))
+    measures = measures.sel(criterion=list(spec.criteria))
+    criteria, weights = list(spec.criteria), spec.weights
+    ranking = portfolio.rank(measures, weights=weights, criteria=criteria, rng=context.stream("rank"))
     _table(portfolio.ranking_table(ranking), into / "ranking.csv")
-    varied = portfolio.ranking_sensitivity(measures, weights=spec.weights, rng=context.stream("rank"))
+    varied = portfolio.ranking_sensitivity(
+        measures, weights=weights, criteria=criteria, rng=context.stream("rank")
+    )
     _table(varied, into / "ranking_sensitivity.csv")
     return StageOutput(notes=[portfolio.ranking_sentence(ranking)])
 

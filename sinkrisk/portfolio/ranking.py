@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sinkrisk import risk
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio.measuring import weights_of
-from sinkrisk.portfolio.specification import RankSpec
+from sinkrisk.portfolio.specification import AXES, RankSpec
 from sinkrisk.risk.acceptability import dirichlet_weights
 from sinkrisk.rng import RandomSource, generator
 
@@ -76,7 +76,8 @@ def _choose(measures: xr.DataArray, criteria: Sequence[str] | None, weights: Any
     known = [str(v) for v in measures["criterion"].values]
     found = Problems()
     if criteria is None:
-        criteria = list(weights) if isinstance(weights, (Mapping, list, tuple)) else known
+        axes = list(AXES) if set(AXES) <= set(known) else known
+        criteria = list(weights) if isinstance(weights, (Mapping, list, tuple)) else axes
     for name in criteria:
         if name not in known:
             found.add("unknown criterion", got=name, allowed=known)
@@ -157,8 +158,9 @@ def rank(
         first: uniform over all weightings in that order. A RankSpec brings its criteria along.
     rng : int, Generator or None
     criteria : sequence of str, optional
-        Criteria that count; those that `weights` names, else all of `measures`. ``RankSpec()``
-        stands for the review's six axes.
+        Criteria that count; those that `weights` names, else the review's six axes, as with
+        ``RankSpec()``, else - where `measures` lacks an axis - all of `measures`. The choice of
+        criteria moves the winner: say it beside the result.
     probability : array_like, (sample,), optional
         Probability of each draw; the coordinate of `measures`, or equal, when left out.
 

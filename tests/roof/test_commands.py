@@ -109,3 +109,34 @@ def test_a_stage_command_stops_at_its_stage(stage, small_spec, small_run, capsys
     code, out, _ = _call(stage, str(small_spec), "--out", str(small_run), capsys=capsys)
     assert code == 0
     assert out.strip()
+
+
+def test_what_the_system_refuses_is_one_line_and_exit_2(tmp_path, capsys, monkeypatch):
+    from sinkrisk import running
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", str(tmp_path / "budget.nc"))
+
+    monkeypatch.setattr(running, "run", full)
+    code, out, err = _call("run", "global", "--out", str(tmp_path), capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.strip() == f"sinkrisk: {tmp_path / 'budget.nc'}: No space left on device"
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    from sinkrisk import running
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "run", interrupted)
+    code, _, err = _call("run", "global", "--out", str(tmp_path), capsys=capsys)
+    assert code == 130
+    assert "start the same command again to go on" in err
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "sinkrisk", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"sinkrisk {__version__}"

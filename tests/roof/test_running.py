@@ -85,6 +85,25 @@ def test_the_optimum_is_simulated_measured_and_ranked(small_run):
     assert "optimum" in set(pd.read_csv(small_run / "ranking.csv")["portfolio"])
 
 
+def test_the_optimum_is_judged_on_fresh_draws(small_run, small_spec):
+    """Out of sample means draws that neither the scenarios nor the ranking saw, simulated like any others."""
+    record = json.loads((small_run / "optimum.json").read_text())
+    found = record["out_of_sample"]
+    assert found["draws"] == 64
+    measures = pd.read_csv(small_run / "measures.csv")
+    seen = measures.set_index(["portfolio", "criterion", "statistic"])["value"]
+    own = float(seen["optimum", "total_cost", "mean"])
+    # The run's own draws give another mean, of the same order: the draws are others, the model the same.
+    assert found["expected_cost"]["value"] != own
+    assert found["expected_cost"]["value"] == pytest.approx(own, rel=0.5)
+    assert [one["portfolio"] for one in found["portfolios"]] == ["phased", "nature_first", "daccs_only"]
+    assert record["in_sample"]["bound"] <= record["in_sample"]["objective"]
+    with xr.open_dataset(small_run / "scenarios.nc") as scenarios:
+        weight = scenarios["probability"].values
+        assert record["reduction"]["wasserstein"] == pytest.approx(scenarios.attrs["wasserstein"])
+    assert record["reduction"]["effective_scenarios"] == pytest.approx(1.0 / float(weight @ weight))
+
+
 def test_a_second_run_changes_no_byte(small_spec, small_run):
     before = {
         p: p.stat().st_mtime_ns
@@ -157,6 +176,31 @@ def test_a_killed_run_leaves_no_file_that_reads_as_complete_and_goes_on(small_sp
     running.run(small_spec, out)
     assert _visible(out) == _visible(small_run)
     assert (out / "ranking.csv").read_text() == (small_run / "ranking.csv").read_text()
+
+
+def test_a_refused_rerun_leaves_no_report_of_the_old_spec(small_spec, small_run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(small_run, copy)
+    spec = yaml.safe_load(small_spec.read_text())
+    spec["budget"]["draws"] = 20
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump(spec))
+    with pytest.raises(ConvergenceError):
+        running.run(changed, copy)
+    recorded = {name for record in Manifest.read(copy).stages.values() for name in record.outputs}
+    assert _visible(copy) == recorded | {"manifest.json"}
+    assert not (copy / "report.html").exists()
+    assert not (copy / "budget.csv").exists()
+
+
+def test_an_unchanged_run_writes_nothing(small_spec, small_run, tmp_path, monkeypatch):
+    from sinkrisk import provenance
+
+    def refuse(*_):
+        raise AssertionError("the manifest was written again")
+
+    monkeypatch.setattr(provenance.Manifest, "write", refuse)
+    running.run(small_spec, small_run)
 
 
 def test_the_gate_refuses_too_few_draws_with_exit_3_and_records_nothing(tmp_path):
