@@ -15,6 +15,7 @@ from sinkrisk.plots.style import PATHWAY_STYLES
 from sinkrisk.reporting.blocks import Block, Column, Facts, Picture, Section, Table
 from sinkrisk.reporting.choices import named, names_of
 from sinkrisk.reporting.collecting import Collected, keyed
+from sinkrisk.reporting.judging import judging_sentences, judging_tables, rivals
 from sinkrisk.reporting.numbers import (
     MISSING,
     decimals_for,
@@ -230,10 +231,18 @@ def optimum_section(collected: Collected) -> Section:
     unit = unit_text(table["unit"].iloc[0])
     section.sentences.append(
         "Whole joint draws were handed to a linear programme that plans capacity before it knows which "
-        "scenario comes true, trading expected loss against the mean of the worst cases (CVaR). The plan is "
-        "evaluated again on all draws and enters the ranking as one more portfolio."
+        "scenario comes true, trading expected loss against the mean of the worst cases (CVaR). A tonne of "
+        "the target missed costs a penalty, in money of the target year and discounted like that period's "
+        "costs. The plan is then judged on fresh draws, and simulated on the run's draws it enters the "
+        "ranking as one more portfolio."
     )
     section.sentences.append(_planned(table, unit))
+    section.sentences += judging_sentences(record)
+    compared, beaten = rivals(record)
+    if beaten:
+        section.warnings.append(compared)
+    elif compared:
+        section.sentences.append(compared)
     wide = keyed(table, "pathway", "period")
     periods = in_order(table["period"])
     pathways = in_order(table["pathway"], tuple(PATHWAY_STYLES))
@@ -246,6 +255,7 @@ def optimum_section(collected: Collected) -> Section:
         for p in pathways
     ]
     section.blocks = [
+        *judging_tables(record),
         Facts("Solution", _solution(record)),
         Picture(
             "optimum",
@@ -279,18 +289,14 @@ def _planned(table: pd.DataFrame, unit: str) -> str:
 
 SOLUTION: dict[str, tuple[str, str]] = {
     "status": ("Status", "text"),
-    "gap": ("Optimality gap, relative", "gap"),
-    "objective": ("Objective", "money"),
-    "expected_loss": ("Expected loss (cost and penalties)", "money"),
-    "expected_cost": ("Expected cost", "money"),
-    "value_at_risk": ("Value at risk of the loss", "money"),
-    "cvar": ("CVaR of the loss", "money"),
+    "gap": ("Optimality gap on the scenarios, relative", "gap"),
+    "linearisation": ("Most that the linear pieces misstate an expected cost by", "money"),
     "cvar_level": ("Level of the CVaR", "share"),
     "risk_weight": ("Weight of the CVaR in the objective", "share"),
-    "expected_shortfall": ("Mean shortfall over the scenarios", "shortfall"),
-    "probability_met": ("Probability over the scenarios that the target is met", "share"),
-    "shortfall_penalty": ("Penalty on the shortfall, USD/tCO₂", "number"),
-    "commitment_share": ("Share of the unit cost owed whether or not the plan delivers", "share"),
+    "shortfall_penalty": ("Penalty on the shortfall, USD/tCO₂ of the target year", "number"),
+    "commitment_share": ("Share of the unit cost owed for what is planned and not delivered", "share"),
+    "curtail": ("Captures may be left undone", "choice"),
+    "segments": ("Linear pieces of a cost curve", "count"),
 }
 """Entries of ``optimum.json`` in the order told: what they are called and how they are written."""
 
@@ -304,12 +310,14 @@ def _solution(record: dict[str, Any]) -> list[tuple[str, str]]:
     for key in [*known, *other]:
         label, kind = SOLUTION.get(key, (sentence_case(key), "number"))
         value = record[key]
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool):
+            text = "yes" if value else "no"
+        elif kind == "count" or not isinstance(value, int | float):
             text = str(value)
         elif kind == "share":
             text = percent(float(value))
         elif kind == "gap":
-            text = f"{float(value):.1e} (0 is a proven optimum)"
+            text = f"{float(value):.1e} (0 is a proven optimum; no plan is better by more)"
         else:
             unit = unit_text(str(units.get(kind, "")))
             text = significant(float(value)) + (f" {unit}" if unit else "")
