@@ -114,7 +114,7 @@ _stage_command("scenarios", "Run a spec up to the scenarios for optimizers.")
 
 @app.command()
 def reconcile(
-    observations: Annotated[str, typer.Argument(help="global, china, ocean, or a CSV file.")] = "global",
+    observations: Annotated[str, typer.Argument(help="global, china, or a CSV file.")] = "global",
     model: Annotated[str, typer.Option(help="The budget model.")] = "closed",
     attribution: Annotated[
         str, typer.Option(help="'include' lets constructed columns (method=attribution) into the likelihood.")

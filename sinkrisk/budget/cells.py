@@ -16,6 +16,12 @@ from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.windows import window_label
 from sinkrisk.errors import InputError, Problems
 
+LARGEST = 1e6
+"""Largest number read as a flux, GtC/yr: a thousand times what the whole air holds, moved in a year."""
+
+SMALLEST_SD = 1e-9
+"""Smallest standard deviation read, GtC/yr: one tonne of carbon. Below it rounding would decide."""
+
 
 def window_of(record: dict[str, Any], found: Problems) -> str | None:
     """Return the label of the row's window."""
@@ -49,6 +55,32 @@ def factor_of(record: dict[str, Any], found: Problems) -> float | None:
             key="unit",
         )
         return None
+
+
+def credible(record: dict[str, Any], factor: float | None, found: Problems) -> bool:
+    """Return whether every number of the row is of a size a flux can have; `factor` turns it into GtC/yr."""
+    before = len(found.found)
+    scale = factor or 1.0
+    for name in ("value", "sd", "low", "high"):
+        number = float(record[name])
+        if np.isfinite(number) and abs(number) > LARGEST / scale:
+            found.add(
+                "far larger than any flux of carbon",
+                got=number,
+                allowed=f"at most {LARGEST / scale:g} {record['unit']} in size",
+                row=int(record["row"]),
+                key=name,
+                hint="is the unit right?",
+            )
+    if 0 < record["sd"] < SMALLEST_SD / scale:
+        found.add(
+            "standard deviation too small to compute with",
+            got=float(record["sd"]),
+            allowed=f"at least {SMALLEST_SD / scale:g} {record['unit']}",
+            row=int(record["row"]),
+            key="sd",
+        )
+    return len(found.found) == before
 
 
 def value_and_sd_of(

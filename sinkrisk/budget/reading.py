@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from sinkrisk.budget.cells import factor_of, value_and_sd_of, window_of
+from sinkrisk.budget.cells import credible, factor_of, value_and_sd_of, window_of
 from sinkrisk.budget.identity import DERIVED, REQUIRED, SIGNS, UNIT
 from sinkrisk.budget.shares import constant_shares, describe_shares
 from sinkrisk.budget.windows import overlapping, parse_window, window_label
@@ -223,6 +223,7 @@ def _rows(
         factor = factor_of(record, found)
         if record["kind"] not in ("", *KINDS):
             found.add("unknown kind", got=record["kind"], allowed=KINDS, row=line, key="kind")
+        sound = credible(record, factor, found)
         reason = None
         if record["component"] in DERIVED:
             reason = "derived from the other columns"
@@ -237,7 +238,7 @@ def _rows(
                 {"row": line, "component": record["component"], "window": window or "", "reason": reason}
             )
             continue
-        value, sd = value_and_sd_of(record, window, found)
+        value, sd = value_and_sd_of(record, window, found) if sound else (None, None)
         if (
             window is None
             or factor is None
@@ -310,7 +311,10 @@ def _identify(
             hints.append(f"or select windows={usable}")
         if attributed:
             sentence = describe_shares(shares) or "they are shares of emissions"
-            hints.append(f"or take the attributed columns with attribution='include' ({sentence})")
+            hints.append(
+                "or take the attributed columns with attribution='include', on the command line "
+                f"--attribution include, in a spec budget.attribution: include ({sentence})"
+            )
         by_missing: dict[str, list[str]] = {}
         for window in open_windows:
             by_missing.setdefault(", ".join(missing[window]), []).append(window)

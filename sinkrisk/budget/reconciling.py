@@ -101,7 +101,7 @@ def reconcile(
     >>> tree["exact"]["mean"].sel(window="2014-2023").values.round(4)
     array([9.7714, 1.24  , 5.1886, 2.8543, 2.9686])
     """
-    _check_arguments(model, draws, tune, chains)
+    _check_arguments(model, draws, tune, chains, rng)
     table = read_table(observations, attribution=attribution, windows=windows)
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else "unseeded" if rng is None else "generator"
     generator = random.generator(int(rng) if isinstance(rng, np.integer) else rng)
@@ -171,11 +171,13 @@ def get_flux(tree: xr.DataTree) -> xr.DataArray:
     )
 
 
-def _check_arguments(model: str, draws: int, tune: int, chains: int) -> None:
+def _check_arguments(model: str, draws: int, tune: int, chains: int, rng: random.RandomSource) -> None:
     found = Problems()
     if model not in MODELS:
         found.add("unknown budget model", got=model, allowed=tuple(MODELS), key="model")
     for name, number, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
             found.add("must be a whole number", got=number, allowed=f">= {least}", key=name)
+    if isinstance(rng, int | np.integer) and rng < 0:
+        found.add("the seed must not be negative", got=int(rng), allowed=">= 0", key="seed")
     found.raise_if_any()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from sinkrisk.budget.windows import parse_window, window_label
+from sinkrisk.budget.windows import PERIODS, parse_window, window_label
+from sinkrisk.errors import InputError, Problem
 
 MODELS: dict[str, str] = {
     "closed": "stated errors independent, windows independent, flat priors; exact",
@@ -39,15 +40,17 @@ class BudgetSpec(BaseModel):
         Whether rows of ``method=attribution`` (shares of emissions, not measurements) enter.
     level : float
         Mass of the equal-tailed intervals reported.
-    windows : list of [first year, last year], optional
-        Reconcile these windows only.
+    windows : list, optional
+        Reconcile these windows only: labels as the results print them (``'2014-2023'``), years
+        (``2024`` or ``[2024]``) or spans ``[first year, last year]``. A single label or year may
+        stand without the list.
     rhat_max, ess_min, closure_max : float
         Thresholds of the gate.
 
     Examples
     --------
-    >>> BudgetSpec(observations="global", windows=[[2014, 2023]]).window_labels
-    ('2014-2023',)
+    >>> BudgetSpec(observations="global", windows=["2000-2009", [2014, 2023], 2024]).window_labels
+    ('2000-2009', '2014-2023', '2024')
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,17 +62,21 @@ class BudgetSpec(BaseModel):
     chains: int = Field(default=4, ge=2, le=64)
     attribution: Literal["exclude", "include"] = "exclude"
     level: float = Field(default=0.9, gt=0.0, lt=1.0)
-    windows: list[tuple[int, int]] | None = Field(default=None, min_length=1)
+    windows: list[Annotated[tuple[int, int], BeforeValidator(parse_window)]] | None = Field(
+        default=None, min_length=1
+    )
     rhat_max: float = Field(default=RHAT_MAX, gt=1.0)
     ess_min: float = Field(default=ESS_MIN, gt=0.0)
     closure_max: float = Field(default=CLOSURE_MAX, gt=0.0)
 
-    @field_validator("windows")
+    @field_validator("windows", mode="before")
     @classmethod
-    def _windows_in_order(cls, value: list[tuple[int, int]] | None) -> list[tuple[int, int]] | None:
-        for window in value or []:
-            parse_window(window)
-        return value
+    def _windows_are_a_list(cls, value: object) -> object:
+        if value is None or isinstance(value, list | tuple):
+            return value
+        if isinstance(value, str | int):
+            return [value]
+        raise InputError(Problem("windows must be a list", got=value, allowed=f"a list, each item {PERIODS}"))
 
     @property
     def window_labels(self) -> tuple[str, ...] | None:

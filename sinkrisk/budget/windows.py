@@ -13,6 +13,9 @@ Window = tuple[int, int]
 DECADE = 10
 """Years in a complete decade."""
 
+PERIODS = "a year 2023 or [2023], a decade '1960s', or a span '1960-1969' or [1960, 1969]"
+"""The forms `parse_window` reads, in words."""
+
 _YEAR = re.compile(r"^(\d{4})$")
 _DECADE = re.compile(r"^(\d{3}0)s$")
 _RANGE = re.compile(r"^(\d{4})\s*(?:-|–|—|~|/|to)\s*(\d{4})$")
@@ -43,9 +46,9 @@ def parse_window(text: object) -> Window:
 
     Parameters
     ----------
-    text : str, int or pair of int
-        ``"1960s"``, ``"1960-1969"``, ``"2014~2023"``, ``"2024 (projection)"``, ``2023`` or
-        ``(2014, 2023)``.
+    text : str, int or sequence of int
+        ``"1960s"``, ``"1960-1969"``, ``"2014~2023"``, ``"2024 (projection)"``, ``2023``, ``[2023]``
+        or ``(2014, 2023)``.
 
     Raises
     ------
@@ -70,16 +73,16 @@ def parse_window(text: object) -> Window:
             window = (int(found[1]), int(found[2]))
     elif isinstance(text, int) and not isinstance(text, bool):
         window = (text, text)
-    elif isinstance(text, Sequence) and len(text) == 2 and all(isinstance(year, int) for year in text):
-        window = (int(text[0]), int(text[1]))
+    elif isinstance(text, Sequence) and len(text) in (1, 2) and all(_is_year(year) for year in text):
+        window = (int(text[0]), int(text[-1]))
     if window is None:
-        raise InputError(
-            Problem(
-                "not a period", got=text, allowed="a year 2023, a decade '1960s', '1960-1969' or [1960, 1969]"
-            )
-        )
+        raise InputError(Problem("not a period", got=text, allowed=PERIODS))
     window_label(*window)
     return window
+
+
+def _is_year(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def overlapping(windows: Iterable[object]) -> list[tuple[str, str]]:

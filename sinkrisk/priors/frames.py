@@ -10,6 +10,7 @@ library through both.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sinkrisk.errors import InputError, Problem, Problems
@@ -23,6 +24,8 @@ from sinkrisk.priors.schemas import (
     assumption_states_its_reason,
     check_cell,
     check_cells,
+    check_columns,
+    for_own_files,
     typed_frame,
 )
 
@@ -30,16 +33,20 @@ if TYPE_CHECKING:
     import pandas as pd
     import pandera.pandas as pandera
 
+_OWN = "own table"
 _DTYPES = {"number": "float64", "integer": "int64", "boolean": "bool"}
 
 
-def frame_schema(name: str) -> pandera.DataFrameSchema:
+def frame_schema(name: str, *, own: bool = False) -> pandera.DataFrameSchema:
     """Return the schema of a table as pandera states it.
 
     Parameters
     ----------
     name : str
         ``claims``, ``observations`` or one of `list_tables`.
+    own : bool
+        Whether the table is a user's own, whose sources are any text, rather than one of the library.
+        What it left out must have been filled in, as loading it or `check_frame` does.
 
     Returns
     -------
@@ -61,6 +68,8 @@ def frame_schema(name: str) -> pandera.DataFrameSchema:
     import pandera.pandas as pandera
 
     schema = tables.schema_of(name)
+    if own:
+        schema = for_own_files(schema, _OWN)
     words = tables.vocabularies_of(schema)
     checks = [
         pandera.Check(_holds(check), name=_name(check), error=_name(check).replace("_", " "))
@@ -80,14 +89,15 @@ def frame_schema(name: str) -> pandera.DataFrameSchema:
 
 
 def check_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Check a DataFrame as its file would be checked, and return it with the types of a loaded one.
+    """Check a DataFrame as a user's file would be, and return it filled in, with the types of a loaded one.
 
     Parameters
     ----------
     name : str
         ``claims``, ``observations`` or one of `list_tables`.
     frame : DataFrame
-        Missing cells may be NaN, None or ``""``. A missing optional column is filled.
+        Missing cells may be NaN, None or ``""``. A column that may be empty may be missing; what a
+        user's own file may leave out is filled in, named after ``attrs["path"]`` where there is one.
 
     Raises
     ------
@@ -105,18 +115,14 @@ def check_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     schema = tables.schema_of(name)
-    if not isinstance(frame, pd.DataFrame):
+    if isinstance(frame, pd.DataFrame):
+        schema = for_own_files(schema, Path(str(frame.attrs.get("path") or _OWN)).name)
+    else:
         raise InputError(
             Problem(f"{schema.name}: not a table", got=type(frame).__name__, allowed="DataFrame")
         )
     found = Problems()
-    for column in schema.columns:
-        if column.name not in frame.columns and column.required:
-            what = f"{schema.name}: missing column"
-            found.add(what, got=", ".join(map(str, frame.columns)), key=column.name)
-    for given in frame.columns:
-        if given not in schema.names:
-            found.add(f"{schema.name}: unknown column", got=str(given), allowed=list(schema.names))
+    check_columns([str(given) for given in frame.columns], schema, found)
     found.raise_if_any()
     texts = {
         column.name: [_text(value) for value in frame[column.name]]
@@ -130,7 +136,7 @@ def check_frame(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     found.raise_if_any()
     typed = typed_frame(schema, rows)
     typed.attrs = dict(frame.attrs)
-    return frame_schema(name).validate(typed)
+    return frame_schema(name, own=True).validate(typed)
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The layout of each prior table: its columns and the rules between them.
 
-Every rule a file under ``priors/`` must obey is a few lines here; `schemas` applies them.
+Every rule a file under ``priors/`` must obey is a few lines here, and what a user's own table may leave
+out; `schemas` applies them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from sinkrisk import units
 from sinkrisk.errors import Problems
 from sinkrisk.priors.schemas import AddProblem, Column, Row, Schema
 
@@ -24,6 +26,9 @@ BASES: tuple[str, ...] = (
 )  # fmt: skip
 """What a claim speaks of; only claims of one basis are pooled."""
 
+FLUX_UNITS: tuple[str, ...] = tuple(unit for unit in units.UNITS if unit.endswith(("C/yr", "CO2/yr")))
+"""Units of a flux of carbon: the ones a message on an observation's unit lists."""
+
 EARTH_SURFACE_TOLERANCE = 1e-9
 SHARE_TOLERANCE = 1e-6
 
@@ -36,7 +41,8 @@ def _ordered_interval(row: Row, add: AddProblem) -> None:
     if low > high:
         add("low lies above high", got=low, allowed=f"at most {high:g}", key="low")
     if not math.isnan(low) and not math.isnan(high) and math.isnan(row.get("interval", 0.0)):
-        add("an interval needs the mass it holds", got="", allowed="a number between 0 and 1", key="interval")
+        allowed = "a number between 0 and 1, for example 0.9"
+        add("an interval needs the mass it holds", got="", allowed=allowed, key="interval")
 
 
 def _observation_row(row: Row, add: AddProblem) -> None:
@@ -68,13 +74,20 @@ OBSERVATIONS = Schema(
         Column("low", "number", required=False),
         Column("high", "number", required=False),
         Column("interval", "number", required=False, minimum=0.0, maximum=1.0, above=True),
-        Column("unit", "unit"),
+        Column("unit", "unit", shown=FLUX_UNITS),
         Column("definition", required=False),
         Column("kind", "identifier", allowed=("observed", "projection")),
         *_SOURCE,
     ),
     unique=("component", "geography", "method", "estimate", "start", "end", "definition", "locator"),
     row_checks=(_observation_row,),
+    fills=(
+        ("geography", "global"),
+        ("method", "assessment"),
+        ("estimate", "{stem}"),
+        ("kind", "observed"),
+    ),
+    either=(("value", "sd"), ("low", "high", "interval")),
 )
 
 

@@ -1,13 +1,15 @@
 """The bibliography: which source keys exist, and where each is used.
 
-A row's ``source`` is one key or several joined by ``;``. Every key resolves in
-``priors/references.bib``, or in a ``references.bib`` beside a user's own file, or is the word
-``assumption``: a belief of ours, whose reason stands in the row's ``note``. Locators are places in
-the review (`REVIEW`); a key other than the review's is the work the review names for the statement.
+A row's ``source`` is one key or several joined by ``;``. Every key of the library resolves in
+``priors/references.bib`` or is the word ``assumption``: a belief of ours, whose reason stands in the
+row's ``note``. In a user's own file a source may also be a key of a ``.bib`` beside it, or words.
+Locators are places in the review (`REVIEW`); a key other than the review's is the work the review names
+for the statement.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sinkrisk import files
-from sinkrisk.errors import Problems
+from sinkrisk.errors import InputError, Problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,13 +83,16 @@ def _library_keys(path: Path, modified: int) -> tuple[str, ...]:
 
 
 def known_keys(beside: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
-    """Return the keys a table may cite: the library's, those of a bibliography beside it, `ASSUMPTION`."""
+    """Return the keys a table may cite: the library's, those of bibliographies beside it, `ASSUMPTION`."""
     library = files.data_path("priors", "references.bib")
     keys = dict.fromkeys(_library_keys(library, library.stat().st_mtime_ns))
     if beside is not None:
-        own = Path(beside).resolve().parent / "references.bib"
-        if own.is_file() and own != library.resolve():
-            keys.update(dict.fromkeys(_library_keys(own, own.stat().st_mtime_ns)))
+        for own in sorted(Path(beside).resolve().parent.glob("*.bib")):
+            if own == library.resolve() or not own.is_file():
+                continue
+            # Any other bibliography may lie there for another purpose: its faults are none of ours.
+            with contextlib.nullcontext() if own.name == library.name else contextlib.suppress(InputError):
+                keys.update(dict.fromkeys(_library_keys(own, own.stat().st_mtime_ns)))
     return (*keys, ASSUMPTION)
 
 

@@ -70,12 +70,14 @@ def load_table(name: str, path: str | os.PathLike[str] | None = None) -> pd.Data
     name : str
         One of `list_tables`.
     path : path, optional
-        A file of the user's own in that layout; default ``priors/<name>.csv``.
+        A file of the user's own in that layout; default ``priors/<name>.csv``. A column that may be
+        empty may be missing in it, and a source is any text.
 
     Returns
     -------
     DataFrame
-        Numbers as float64 with NaN where the cell is empty, text as str; ``attrs["path"]``.
+        Numbers as float64 with NaN where the cell is empty, text as str; ``attrs["path"]``. Of a
+        user's file ``attrs["free_sources"]`` lists the sources that are no key of a bibliography.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def load_table(name: str, path: str | os.PathLike[str] | None = None) -> pd.Data
     if name not in _TABLES:
         raise InputError(Problem("unknown table", got=name, allowed=tuple(_TABLES)))
     where = Path(path) if path is not None else files.data_path("priors", f"{name}.csv")
-    return schemas.parse(where, _TABLES[name], _vocabularies(_TABLES[name], where))
+    return _parse(where, _TABLES[name])
 
 
 def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -104,8 +106,11 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
     name_or_path : str or path
         ``"global"`` (the review's Table 2), ``"china"`` (Table 3), ``"ocean"``, ``"ecosystems"`` and
         ``"reservoirs"`` (Table 4 and section 3), ``"overview"`` (section 3.1's text on both budgets),
-        ``"properties"`` (shares, ratios, ranks, areas), the path of a CSV file in the same layout, or
-        that of a Global Carbon Budget workbook (.xlsx, releases 2017 to 2025).
+        ``"properties"`` (shares, ratios, ranks, areas), the path of a CSV file of the user's own, or
+        that of a Global Carbon Budget workbook (.xlsx, releases 2017 to 2025). A user's file needs
+        component, start, end, unit and value with sd, or low, high and interval; left out, geography
+        is "global", method "assessment", kind "observed", estimate and source the file's name. A
+        source is a key of the library's bibliography, of a .bib beside the file, or any words.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         ``component, geography, method, estimate, start, end, value, sd, low, high, interval, unit,
         definition, kind, source, locator, note``. Years int64, inclusive; numbers float64 in the
         row's `unit`, NaN where not stated; emissions positive into the air, sinks positive out of
-        it. ``attrs["path"]`` names the file. A workbook's rows are annual, in GtC/yr, one per series
+        it. ``attrs["path"]`` names the file; of a user's file ``attrs["free_sources"]`` lists the
+        sources that are no key of a bibliography. A workbook's rows are annual, in GtC/yr, one per series
         and year with a number; ``attrs`` then also holds ``release``, ``skipped`` (what was left out
         and why) and ``notes``.
 
@@ -133,17 +139,21 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         where = files.data_path("priors", "observations", f"{text}.csv")
     elif Path(text).suffix == "" and not Path(text).exists():
         hint = "or give the path of a CSV file"
-        raise InputError(Problem("unknown observations", got=text, allowed=OBSERVATION_TABLES, hint=hint))
+        raise InputError(
+            Problem(
+                "unknown observations", got=text, allowed=OBSERVATION_TABLES, key="observations", hint=hint
+            )
+        )
     elif Path(text).suffix.lower() in WORKBOOK_SUFFIXES:
         from sinkrisk.priors import workbook
 
         return workbook.load_workbook(text)
     elif Path(text).suffix.lower() != ".csv":
         what = "observations are read from CSV files and workbooks"
-        raise InputError(Problem(what, got=text, allowed="a .csv or an .xlsx file"))
+        raise InputError(Problem(what, got=text, allowed="a .csv or an .xlsx file", key="observations"))
     else:
         where = Path(text)
-    return schemas.parse(where, layouts.OBSERVATIONS, _vocabularies(layouts.OBSERVATIONS, where))
+    return _parse(where, layouts.OBSERVATIONS)
 
 
 def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
@@ -152,7 +162,8 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : path, optional
-        A file of the user's own in the same layout; default ``priors/claims.csv``.
+        A file of the user's own in the same layout; default ``priors/claims.csv``. A column that may
+        be empty may be missing in it, and a source is any text.
 
     Returns
     -------
@@ -174,8 +185,20 @@ def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     [[200.0, 600.0, 'captured']]
     """
     where = Path(path) if path is not None else files.data_path("priors", "claims.csv")
-    schema = schema_of("claims")
-    return schemas.parse(where, schema, _vocabularies(schema, where))
+    return _parse(where, schema_of("claims"))
+
+
+def _parse(where: Path, schema: schemas.Schema) -> pd.DataFrame:
+    """Read a table: one of the library's in full, one of a user's with what it leaves out filled in."""
+    if where.resolve().is_relative_to(files.data_path("priors").resolve()):
+        return schemas.parse(where, schema, _vocabularies(schema, where))
+    own = schemas.for_own_files(schema, where.name)
+    table = schemas.parse(where, own, _vocabularies(own, where))
+    if "source" in table:
+        known = {*references.known_keys(beside=where), where.name}
+        free = (cell for cell in table["source"] if not known.issuperset(references.split_keys(cell)))
+        table.attrs["free_sources"] = tuple(dict.fromkeys(free))
+    return table
 
 
 def schema_of(name: str) -> schemas.Schema:

@@ -94,6 +94,8 @@ def test_attribution_columns_stay_out_unless_included(packaged):
     message = message_of(packaged("china"))
     assert "no estimate of atmosphere, ocean, land in 1960-1969" in message
     assert "attribution='include'" in message
+    assert "--attribution include" in message
+    assert "in a spec budget.attribution: include" in message
     assert "atmosphere is 44 %, ocean is 23 %, land is 31 % of emissions in all 6 windows" in message
     table = read_table(packaged("china"), attribution="include")
     assert (table.rows["method"] == "attribution").sum() == 18
@@ -164,3 +166,34 @@ def test_ten_thousand_rows(table_2):
     one = budget.reconcile(table_2.assign(sd=table_2["sd"] * 10 / np.sqrt(200)), draws=2, chains=1, rng=0)
     np.testing.assert_allclose(tree["exact"]["mean"], one["exact"]["mean"], atol=1e-10)
     np.testing.assert_allclose(tree["exact"]["covariance"], one["exact"]["covariance"], atol=1e-10)
+
+
+@pytest.mark.parametrize("column", ["value", "sd", "low", "high"])
+@pytest.mark.parametrize("component", ["ocean", "total_emissions"])
+def test_sizes_no_flux_can_have_are_refused(table_2, column, component):
+    frame = table_2.assign(low=np.nan, high=np.nan)
+    place = int(np.flatnonzero(frame["component"] == component)[0])
+    frame[column] = frame[column].astype(float)
+    frame.loc[frame.index[place], column] = 1e308
+    with pytest.raises(InputError) as caught:
+        budget.reconcile(frame, draws=2, rng=0)
+    (problem,) = caught.value.problems
+    assert (problem.row, problem.key) == (place + 1, column)
+    assert "far larger than any flux of carbon: got 1e+308; allowed: at most 1e+06 GtC/yr" in str(problem)
+
+
+def test_the_bound_on_sizes_is_in_the_unit_of_the_row(table_2):
+    ocean = table_2["component"] == "ocean"
+    million = table_2.assign(
+        unit=np.where(ocean, "TgC/yr", "GtC/yr"),
+        value=np.where(ocean, 1e3, 1.0) * table_2["value"].astype(float),
+        sd=np.where(ocean, 1e3, 1.0) * table_2["sd"].astype(float),
+    )
+    assert len(read_table(million).rows) == len(read_table(table_2).rows)
+    million.loc[ocean, "value"] = 1.1e9
+    assert "at most 1e+09 TgC/yr in size; is the unit right?" in message_of(million)
+
+
+def test_a_standard_deviation_below_rounding_is_refused(table_2):
+    table_2.loc[3, "sd"] = 1e-200
+    assert "standard deviation too small to compute with: got 1e-200" in message_of(table_2)

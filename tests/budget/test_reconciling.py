@@ -267,3 +267,8 @@ def test_arguments_are_checked_together(table_2):
     message = str(caught.value)
     assert "unknown budget model: got 'close'; allowed: closed; did you mean 'closed'?" in message
     assert len(caught.value.problems) == 4
+
+
+def test_a_negative_seed_is_bad_input(table_2):
+    with pytest.raises(InputError, match="key 'seed': the seed must not be negative: got -1; allowed: >= 0"):
+        budget.reconcile(table_2, rng=-1)

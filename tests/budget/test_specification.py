@@ -35,6 +35,11 @@ def test_defaults_reconcile_the_packaged_table(packaged):
         ({"model": "open"}, "closed"),
         ({"windows": [[2023, 2014]]}, "ends before it starts"),
         ({"windows": []}, "at least 1"),
+        ({"windows": ["196x"]}, r"not a period: got '196x'; allowed: a year 2023 or \[2023\], a decade"),
+        ({"windows": [[2014, 2018, 2023]]}, r"not a period: got \[2014, 2018, 2023\].*span '1960-1969'"),
+        ({"windows": [True]}, "not a period: got True"),
+        ({"windows": {"start": 2014}}, "windows must be a list: got .*; allowed: a list, each item a year"),
+        ({"windows": "196x"}, "not a period: got '196x'"),
         ({"level": 90}, "less than 1"),
         ({"chains": 1}, "greater than or equal to 2"),
         ({"draws": 0}, "greater than or equal to 1"),
@@ -44,6 +49,21 @@ def test_defaults_reconcile_the_packaged_table(packaged):
 def test_bad_values_are_refused(values, said):
     with pytest.raises(pydantic.ValidationError, match=said):
         budget.BudgetSpec.model_validate(values)
+
+
+def test_windows_are_taken_as_the_results_print_them(packaged):
+    every = budget.reconcile(packaged("global"), draws=1, rng=1)
+    printed = list(budget.summarise_budget(every)["window"].unique())
+    assert budget.BudgetSpec.model_validate({"windows": printed}).window_labels == tuple(printed)
+    values = ["2014-2023", 2024, [2024], [2014, 2023], "1960s"]
+    spec = budget.BudgetSpec.model_validate({"windows": values})
+    assert spec.windows == [(2014, 2023), (2024, 2024), (2024, 2024), (2014, 2023), (1960, 1969)]
+    tree = budget.reconcile(packaged("global"), windows=spec.windows, draws=1, rng=1)
+    assert list(tree["exact"]["window"].values) == ["1960-1969", "2014-2023", "2024"]
+    assert budget.BudgetSpec.model_validate({"windows": "2014-2023"}).window_labels == ("2014-2023",)
+    assert budget.BudgetSpec.model_validate({"windows": 2024}).window_labels == ("2024",)
+    # What is written into a manifest reads back.
+    assert budget.BudgetSpec.model_validate(spec.model_dump(mode="json")) == spec
 
 
 def test_lazy_names_are_not_submodules_and_load_twice():

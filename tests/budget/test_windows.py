@@ -23,13 +23,16 @@ def test_labels_read_back(start, length):
         ("2024 (projection.)", (2024, 2024)),
         (2023, (2023, 2023)),
         ((2014, 2023), (2014, 2023)),
+        ([2024], (2024, 2024)),
     ],
 )
 def test_periods_as_tables_print_them(text, window):
     assert budget.parse_window(text) == window
 
 
-@pytest.mark.parametrize("text", ["196x", "", None, True, (1, 2, 3), 2.5, "2023-2014", [2023, 2014]])
+@pytest.mark.parametrize(
+    "text", ["196x", "", None, True, [], [True], (1, 2, 3), 2.5, "2023-2014", [2023, 2014]]
+)
 def test_anything_else_is_refused(text):
     with pytest.raises(InputError, match=r"not a period|ends before it starts"):
         budget.parse_window(text)

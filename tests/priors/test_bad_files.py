@@ -17,9 +17,6 @@ CASES = {
         (3, "end", "window ends before it starts: got 1970; allowed: at least 1979")
     ],
     "observations_not_a_number.csv": [(3, "value", "not a number: got 'about 1.5'")],
-    "observations_unknown_source.csv": [
-        (3, "source", "unknown source key: got 'friedlingstien2024'"),
-    ],
     "observations_missing_column.csv": [(1, "sd", "missing column: got 'component, geography")],
     "observations_unknown_component.csv": [(2, "component", "did you mean 'ocean'?")],
     "observations_unknown_method.csv": [(2, "method", "did you mean 'assessment'?")],

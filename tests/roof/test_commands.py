@@ -57,10 +57,31 @@ def test_reconcile_prints_the_oracle_and_writes_what_it_prints(tmp_path, capsys)
 def test_reconcile_refuses_china_without_attribution_and_does_it_with(capsys):
     code, _, err = _call("reconcile", "china", capsys=capsys)
     assert code == 2
-    assert "attribution" in err
+    assert "--attribution include" in err
     code, out, _ = _call("reconcile", "china", "--attribution", "include", capsys=capsys)
     assert code == 0
     assert "share" in out
+
+
+def test_reconcile_refuses_a_negative_seed_and_absurd_numbers_in_words(tmp_path, capsys):
+    code, _, err = _call("reconcile", "global", "--seed", "-1", capsys=capsys)
+    assert (code, err.strip()) == (
+        2,
+        "sinkrisk: key 'seed': the seed must not be negative: got -1; allowed: >= 0",
+    )
+    values = {"fossil": 9, "land_use": 1, "atmosphere": 5, "ocean": 3, "land": 3}
+    rows = [f"{name},2014,2023,{value},0.4,GtC/yr" for name, value in values.items()]
+    text = "\n".join(["component,start,end,value,sd,unit", *rows])
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    code, out, _ = _call("reconcile", str(path), capsys=capsys)
+    assert code == 0
+    assert "2014-2023" in out
+    path.write_text(text.replace(",5,", ",1e308,"))
+    code, _, err = _call("reconcile", str(path), capsys=capsys)
+    assert code == 2
+    assert f"{path}, row 4, key 'value': far larger than any flux of carbon: got 1e+308" in err
+    assert "Warning" not in err
 
 
 def test_run_prints_the_path_of_the_report(small_spec, small_run, capsys):
