@@ -207,7 +207,7 @@ def read_csv(
     text = read_text(path, purpose=purpose)
     found = Problems(file=str(path))
     reader = csv.reader(text.splitlines(keepends=True))
-    header = next(reader, None)
+    header = next(_rows_of(reader, path, purpose), None)
     if not header:
         raise InputError(
             Problem(f"{purpose}: empty", file=str(path), hint=f"it needs the columns {', '.join(required)}")
@@ -223,7 +223,7 @@ def read_csv(
             found.add(f"{purpose}: unknown column", got=name, allowed=[*required, *optional], row=1)
     rows: list[LocatedRow] = []
     start = reader.line_num + 1
-    for cells in reader:
+    for cells in _rows_of(reader, path, purpose):
         if any(cell.strip() for cell in cells):
             if len(cells) != len(header):
                 found.add(
@@ -238,6 +238,16 @@ def read_csv(
         start = reader.line_num + 1
     found.raise_if_any()
     return rows
+
+
+def _rows_of(reader: Any, path: Path, purpose: str) -> Iterator[list[str]]:
+    """Yield the rows of a csv reader; what it cannot parse is an `InputError` with its line."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(
+            Problem(f"{purpose}: not readable as CSV: {error}", file=str(path), row=reader.line_num)
+        ) from error
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sinkrisk.errors import InputError, Problem, Problems, SinkriskError
+from sinkrisk import files
+from sinkrisk.errors import EXIT_BAD_INPUT, InputError, Problem, Problems, SinkriskError
 
 MAX_DOWNLOAD_BYTES = 64 * 1024 * 1024
 """Largest file taken, in bytes: a workbook has 0.4 million."""
@@ -34,6 +35,8 @@ _HTTP_RANGE_REFUSED = 416
 
 class FetchError(SinkriskError):
     """A download that did not finish; started again, it goes on where it stopped."""
+
+    exit_code = EXIT_BAD_INPUT
 
 
 def fetch_release(
@@ -82,6 +85,7 @@ def fetch_release(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(Problem("the folder to download into cannot be made", got=str(target))) from error
+    _spare(target / name, digest)
     part = target / f".{name}.{digest[:12]}.part"
     pooch.get_logger().setLevel("WARNING")
     for attempt in (1, 2):
@@ -102,8 +106,22 @@ def fetch_release(
                 continue
             raise InputError(_mismatch(address, digest, page)) from error
         part.unlink(missing_ok=True)
+        # pooch's temporary file is its owner's alone; a data folder is often shared.
+        os.chmod(found, 0o644)
         return Path(found)
     raise AssertionError("unreachable: the second attempt returns or raises")
+
+
+def _spare(target: Path, digest: str) -> None:
+    """Refuse to write over a file that is not the one asked for: it may be the user's own."""
+    if target.is_dir() or (target.exists() and files.sha256_of(target) != digest):
+        raise InputError(
+            Problem(
+                "something else stands where the download would go",
+                got=str(target),
+                hint="move it aside, or choose another folder with --to",
+            )
+        )
 
 
 def _wanted(release: str | int | None, url: str | None, sha256: str | None) -> tuple[str, str, str]:

@@ -21,11 +21,16 @@ from sinkrisk.errors import InputError, Problem
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Largest workbook opened, in bytes: the official ones have 0.4 million."""
 
-MAX_UNPACKED_BYTES = 192 * 1024 * 1024
-"""Largest sum of the unpacked parts, in bytes."""
+MAX_UNPACKED_BYTES = 24 * 1024 * 1024
+"""Largest sum of the unpacked parts, in bytes: the official ones have 2 million."""
+
+MAX_TABLE_BYTES = 4 * 1024 * 1024
+"""Largest unpacked styles or shared strings, which openpyxl holds as objects many times their size."""
 
 MAX_RATIO = 250
 """Largest unpacked-to-packed ratio of a part above `RATIO_FROM` bytes; sheets of numbers reach about 30."""
+
+_TABLES = ("xl/styles.xml", "xl/sharedStrings.xml")
 
 RATIO_FROM = 1024 * 1024
 MAX_PARTS = 2000
@@ -141,6 +146,11 @@ def _check_directory(path: Path, parts: list[zipfile.ZipInfo]) -> None:
         allowed = f"up to {MAX_UNPACKED_BYTES} bytes"
         _refuse(path, "unpacks to too much (a zip bomb?)", got=f"{total} bytes", allowed=allowed)
     for part in parts:
+        if part.filename in _TABLES and part.file_size > MAX_TABLE_BYTES:
+            got = f"{part.filename}: {part.file_size} bytes"
+            _refuse(
+                path, "a part is too large (a zip bomb?)", got=got, allowed=f"up to {MAX_TABLE_BYTES} bytes"
+            )
         if part.file_size > RATIO_FROM and part.file_size > MAX_RATIO * max(part.compress_size, 1):
             got = f"{part.filename}: {part.compress_size} bytes unpack to {part.file_size}"
             _refuse(path, "a part unpacks too far (a zip bomb?)", got=got, allowed=f"up to {MAX_RATIO} times")

@@ -131,3 +131,10 @@ def test_packaged_data_is_found_from_the_package_not_the_working_folder(tmp_path
     assert files.data_path("analyses", "global.yaml").is_file()
     with pytest.raises(InputError, match="no such packaged data"):
         files.data_path("priors", "nothing.csv")
+
+
+def test_a_cell_beyond_the_csv_limit_is_named_with_its_line(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("x\n1\n" + "9" * 200_000 + "\n")
+    with pytest.raises(InputError, match=r"long\.csv, row 3: CSV file: not readable as CSV: field larger"):
+        files.read_csv(path, required=["x"])

@@ -215,7 +215,7 @@ def test_the_commands(server, tmp_path, workbooks, capsys):
         (["data", "fetch", "--release", "2019"], 2, "no hash is known"),
         (
             ["data", "fetch", "--url", "http://127.0.0.1:9/x.xlsx", "--sha256", HASH, "--to", str(tmp_path)],
-            1,
+            2,
             "stopped",
         ),
     ):
@@ -226,3 +226,13 @@ def test_the_commands(server, tmp_path, workbooks, capsys):
         assert captured.out == ""
         assert captured.err.startswith("sinkrisk: ")
         assert words in captured.err
+
+
+def test_a_file_of_the_users_own_is_not_overwritten(server, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    mine = folder / server.url.rsplit("/", 1)[1]
+    mine.write_text("my own notes")
+    with pytest.raises(InputError, match="something else stands where the download would go"):
+        priors.fetch_release(url=server.url, sha256=HASH, folder=folder)
+    assert mine.read_text() == "my own notes"
