@@ -26,6 +26,14 @@ _WORDS = {
     "net_removal_2050": "net removal until 2050",
     "net_removal_2100": "net removal until 2100",
     "reallocated_share": "share moved to other pathways",
+    "total_cost": "total discounted cost",
+}
+
+_SCALES = {
+    "technological_maturity": "TRL",
+    "ecological_risk": "score 0 to 1",
+    "storage_permanence": "share",
+    "reallocated_share": "share",
 }
 
 PERIODS: tuple[str, ...] = ("near_term", "mid_term", "long_term")
@@ -50,7 +58,7 @@ def sentence_case(name: object) -> str:
     Examples
     --------
     >>> sentence_case("total_cost"), sentence_case("daccs")
-    ('Total cost', 'DACCS')
+    ('Total discounted cost', 'DACCS')
     """
     text = readable(name)
     return text[:1].upper() + text[1:]
@@ -66,6 +74,17 @@ def unit_text(unit: object) -> str:
     """
     text = str(unit)
     return "" if text in {"1", "nan"} else text.replace("CO2", "CO₂")
+
+
+def scale_text(criterion: object, unit: object) -> str:
+    """Return what a criterion is measured in: its unit, or the scale of a pure number, or nothing.
+
+    Examples
+    --------
+    >>> scale_text("total_cost", "billion USD"), scale_text("technological_maturity", "1")
+    ('billion USD', 'TRL')
+    """
+    return unit_text(unit) or _SCALES.get(str(criterion), "")
 
 
 def signed(value: float, decimals: int = 2) -> str:

@@ -176,6 +176,6 @@ def plot_deployment_modes(
             "deployment modes under the network's central tables (exact marginals, not samples). "
             "Regions where a class has no node"
             + (" or no possible pathway" if cells is not None else "")
-            + " have no bar.",
+            + " are left out.",
         )
     return figure

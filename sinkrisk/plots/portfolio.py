@@ -11,7 +11,7 @@ import pandas as pd
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import chosen, interval_label, only, require_table
-from sinkrisk.plots.labels import in_order, readable, sentence_case, unit_text
+from sinkrisk.plots.labels import in_order, readable, scale_text, sentence_case, unit_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,7 +144,7 @@ def plot_measures(measures: pd.DataFrame, criteria: Sequence[str] | None = None)
         for criterion, axes in zip(picked, grid.flat, strict=False):
             one = wide.loc[criterion].reindex(names)
             means = table[(table["criterion"] == criterion) & (table["statistic"] == "mean")]
-            unit = unit_text(only(means, "unit", name="measures"))
+            unit = scale_text(criterion, only(means, "unit", name="measures"))
             at = np.arange(len(names), dtype=float)
             axes.hlines(at, one["low"], one["high"], color=style.BLUE, linewidth=2.4)
             axes.plot(one["mean"], at, "o", color=style.BLUE, markersize=6)

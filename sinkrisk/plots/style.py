@@ -65,6 +65,8 @@ PATHWAY_STYLES: dict[str, tuple[str, str]] = {
 """Colour and hatch by pathway: greens nature, browns land-based, pinks mineral, greys geological,
 blues ocean."""
 
+_CAPTION = "caption"
+
 _SPARE: tuple[str, ...] = (VERMILION, PURPLE, YELLOW, SKY, GREEN, ORANGE, BLUE, GREY)
 
 _RC: dict[str, Any] = {
@@ -114,9 +116,36 @@ def new_figure(height: float, *, width: float = WIDTH) -> Figure:
 
 def caption(figure: Figure, text: str, *, characters: int = 146) -> None:
     """Write what the marks mean under the figure: intervals' kind and mass, units, scope."""
-    figure.supxlabel(
-        textwrap.fill(text, characters), x=0.012, ha="left", fontsize=8.5, color="#444444", linespacing=1.35
-    )
+    lines = textwrap.fill(text, characters, break_on_hyphens=False)
+    label = figure.supxlabel(lines, x=0.012, ha="left", fontsize=8.5, color="#444444", linespacing=1.35)
+    label.set_gid(_CAPTION)
+
+
+def without_caption(figure: Figure, svg: str) -> tuple[str, str]:
+    """Return a drawn figure's SVG cut off above its caption, and the caption, to be set as text.
+
+    Parameters
+    ----------
+    figure : Figure
+    svg : str
+        What `svg_text` returned for it: drawing it has put the caption in its place.
+
+    Returns
+    -------
+    svg, caption : str
+        The SVG as it was and an empty caption where the figure has none.
+    """
+    import re
+
+    labels = [text for text in figure.texts if text.get_gid() == _CAPTION]
+    frame = re.search(r'height="([\d.]+)pt" viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if not labels or frame is None:
+        return svg, ""
+    # The caption is the lowest part of the figure; what is cut off is only hidden, because its glyphs may
+    # be used above.
+    kept = float(frame[3]) * (1.0 - float(labels[0].get_window_extent().y1 / figure.bbox.height))
+    cut = f'height="{kept:.6g}pt" viewBox="0 0 {frame[2]} {kept:.6g}"'
+    return svg.replace(frame[0], cut, 1), labels[0].get_text().replace("\n", " ")
 
 
 def light_grid(axes: Axes, axis: str) -> None:

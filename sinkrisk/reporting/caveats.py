@@ -9,7 +9,7 @@ import pandas as pd
 from sinkrisk.plots.labels import readable, sentence_case
 from sinkrisk.reporting.blocks import Block, Column, Facts, Listing, Section, Table
 from sinkrisk.reporting.collecting import Collected
-from sinkrisk.reporting.numbers import MISSING, fixed, percent
+from sinkrisk.reporting.numbers import MISSING, fixed, joined, percent, sentence
 
 CLOSED_MODEL = (
     "The closed budget model takes the stated errors of components as independent of each other and of time. "
@@ -139,22 +139,17 @@ def _checks(collected: Collected, section: Section) -> list[Block]:
         f"Of {len(checks)} checks {passed} passed, {len(failed)} failed and {len(informing)} only inform."
     )
     if failed:
-        section.warnings.append("Failed checks: " + "; ".join(str(c["text"]) for c in failed))
+        section.warnings.append("Failed checks: " + joined(str(c["text"]) for c in failed))
     order = {False: 0, None: 1, True: 2}
     words = {False: "failed", None: "informs", True: "passed"}
     rows = [
-        [words[c["passed"]], readable(c["name"]), str(c["stage"]), str(c["text"])]
+        [words[c["passed"]], f"{readable(c['stage'])}: {readable(c['name'])}", sentence(str(c["text"]))]
         for c in sorted(checks, key=lambda c: order[c["passed"]])
     ]
     return [
         Table(
             "Checks of the run: failed first, then those that inform, then those that passed.",
-            [
-                Column("Outcome", False),
-                Column("Check", False),
-                Column("Stage", False),
-                Column("Finding", False),
-            ],
+            [Column("Outcome", False), Column("Stage: check", False), Column("Finding", False)],
             rows,
         )
     ]
@@ -162,11 +157,17 @@ def _checks(collected: Collected, section: Section) -> list[Block]:
 
 def _skipped(collected: Collected) -> list[str]:
     items = [
-        f"{readable(name)}: {record.skipped}."
+        f"{readable(name)}: {sentence(record.skipped)}"
         for name, record in collected.stages().items()
         if record.skipped is not None
     ]
-    return items or ["Every recorded stage ran; none was skipped."]
+    items += [
+        f"{readable(name)}: missing; the spec asks for it, but the run ended before it was finished."
+        for name in collected.missing()
+    ]
+    if items:
+        return items
+    return ["Every stage ran; none was skipped." if collected.stages() else "No stage is recorded."]
 
 
 def provenance_section(collected: Collected) -> Section:
@@ -289,6 +290,15 @@ GLOSSARY: list[tuple[str, str]] = [
         "Shortfall",
         "How much the durable removal of a portfolio, summed until the target year, lacks of the target; "
         "zero where it meets it.",
+    ),
+    (
+        "Technology readiness level (TRL)",
+        "How far a technology has come, from 1 (its principle is known) to 9 (proven in operation).",
+    ),
+    (
+        "Total discounted cost",
+        "Present value of what everything a portfolio captures costs, in any ledger, discounted to the start "
+        "of the first period at each draw's own rate.",
     ),
     (
         "Total-order index (ST)",

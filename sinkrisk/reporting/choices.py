@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
 from sinkrisk import plots
-from sinkrisk.plots.labels import in_order, readable, sentence_case
+from sinkrisk.plots.labels import in_order, readable, scale_text, sentence_case
 from sinkrisk.plots.portfolio import tail_share
 from sinkrisk.plots.style import PATHWAY_STYLES
 from sinkrisk.reporting.blocks import Block, Column, Facts, Picture, Section, Table
@@ -17,6 +18,7 @@ from sinkrisk.reporting.numbers import (
     decimals_for,
     fixed,
     percent,
+    sentence,
     significant,
     span,
     unit_text,
@@ -30,6 +32,16 @@ OUTCOMES = (
 
 MEDIANS = {"cost_per_durable_tonne": "as a few draws with hardly any durable tonne rule its mean"}
 """Criteria told by their median, in the table alone, and why."""
+
+
+DISCOUNTING = (
+    "The total cost is a present value, discounted to the start of the first period at each draw's own rate; "
+    "the cost per durable tonne and the marginal abatement cost are not discounted."
+)
+"""Which of the costs of section 4 are discounted (`portfolio.measure`)."""
+
+BEYOND = "plans within potentials"
+"""Name of the simulation's check that says which plans ask for more than there is."""
 
 
 def names_of(collected: Collected) -> dict[str, str]:
@@ -104,6 +116,9 @@ def portfolio_section(collected: Collected) -> Section:
             f"A measure per tonne is undefined in draws where nothing is deployed; statistics then speak of "
             f"the other draws. The largest such share is {percent(share)} ({criterion}, “{portfolio}”)."
         )
+    section.warnings += _beyond(collected)
+    if "total_cost" in criteria:
+        section.sentences.append(DISCOUNTING)
     moved = _moved(plans, names, values)
     if moved:
         section.sentences.append(moved)
@@ -141,6 +156,24 @@ def _moved(
         f"that planned it. A portfolio of one pathway is therefore not that pathway alone: {', '.join(told)} "
         "was moved there, on average over draws."
     )
+
+
+def _beyond(collected: Collected) -> list[str]:
+    """Return what the simulation found of plans beyond the potential, in the names of the page."""
+    plans = collected.table("portfolios")
+    words: dict[str, str] = {}
+    if plans is not None:
+        words |= {v: readable(v) for c in ("pathway", "period") for v in map(str, plans[c])}
+        names = names_of(collected)
+        words |= {v: f"“{names.get(v, readable(v))}”" for v in map(str, plans["portfolio"])}
+    told = []
+    for check in collected.checks():
+        if check["name"] != BEYOND or check["passed"] is True:
+            continue
+        text = re.sub(r"\w+", lambda m: words.get(m[0], m[0]), str(check["text"]))
+        text = re.sub(r"(?<=\d)%", " %", unit_text(text))
+        told.append(sentence(text[:1].upper() + text[1:]))
+    return told
 
 
 def _composition(plans: pd.DataFrame, names: dict[str, str]) -> list[Block]:
@@ -194,16 +227,18 @@ def _target(
     target = target_text(collected)
     of = [values[(p, "shortfall")] for p in portfolios]
     decimals = decimals_for([s["cvar"] for s in of])
+    same = _bound_is_risk(short)
     rows = [
         [
             p,
             percent(s["probability_met"]),
             span(s["mean"], s["low"], s["high"], decimals),
-            fixed(s.get("value_at_risk", math.nan), decimals),
+            *([] if same else [fixed(s.get("value_at_risk", math.nan), decimals)]),
             fixed(s["cvar"], decimals),
         ]
         for p, s in zip(portfolios, of, strict=True)
     ]
+    risk = "whose upper end is also the value at risk (VaR);" if same else "value at risk (VaR) and"
     caption = f"Target: {target}. " if target else ""
     return [
         Picture(
@@ -214,18 +249,35 @@ def _target(
             lambda: plots.plot_target(table),
         ),
         Table(
-            f"{caption}Shortfall in {unit}: mean, in brackets the {interval}; value at risk (VaR) and "
+            f"{caption}Shortfall in {unit}: mean, in brackets the {interval}{',' if same else ';'} {risk} "
             f"conditional value at risk (CVaR, the mean) of the worst {tail} of draws. From measures.csv.",
             [
                 Column("Portfolio", False),
                 Column("P(target met)"),
                 Column("Shortfall"),
-                Column("VaR"),
+                *([] if same else [Column("VaR")]),
                 Column("CVaR"),
             ],
             rows,
         ),
     ]
+
+
+def _bound_is_risk(short: pd.DataFrame) -> bool:
+    """Return whether the interval leaves above it just the tail that the risk measures speak of."""
+    stated = short[short["interval_mass"].notna() & (short["interval_kind"] != "")]
+    masses = short.loc[short["statistic"] == "cvar", "tail_mass"].dropna()
+    if stated.empty or masses.empty or set(stated["interval_kind"]) != {"equal-tailed"}:
+        return False
+    # A confidence level of 0.95 and a tail mass of 0.05 say the same.
+    tail = min(float(masses.iloc[0]), 1.0 - float(masses.iloc[0]))
+    return abs((1.0 - float(stated["interval_mass"].iloc[0])) / 2.0 - tail) < 1e-9
+
+
+def _heading(criterion: str, unit: str) -> str:
+    """Return a criterion with its unit, unless its name says it: "Share moved to other pathways"."""
+    name = sentence_case(criterion)
+    return name if not unit or unit in name.lower() else f"{name}, {unit}"
 
 
 def _measured(
@@ -237,7 +289,7 @@ def _measured(
     name: str,
     title: str,
 ) -> list[Block]:
-    units = {c: unit_text(table.loc[table["criterion"] == c, "unit"].iloc[0]) for c in picked}
+    units = {c: scale_text(c, table.loc[table["criterion"] == c, "unit"].iloc[0]) for c in picked}
     decimals = {
         c: decimals_for([values[(p, c)][s] for p in portfolios for s in ("low", "median", "high")])
         for c in picked
@@ -264,7 +316,7 @@ def _measured(
             + " From measures.csv.",
             [
                 Column("Portfolio", False),
-                *(Column(sentence_case(c) + (f", {units[c]}" if units[c] else "")) for c in picked),
+                *(Column(_heading(c, units[c])) for c in picked),
             ],
             rows,
         ),

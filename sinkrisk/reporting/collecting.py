@@ -97,6 +97,15 @@ STAGES: tuple[str, ...] = (
 )  # fmt: skip
 """Stages in the order in which they run; the file of the manifest keeps them by name only."""
 
+_OPTIMUM = ("portfolios", "scenarios", "optimize")
+
+ASKED_BY: dict[str, tuple[str, ...]] = {
+    "budget": ("budget",), "network": ("network",), "inputs": ("portfolios",), "simulate": ("portfolios",),
+    "scenarios": ("portfolios", "scenarios"), "optimize": _OPTIMUM, "simulate_optimum": _OPTIMUM,
+    "measure": ("portfolios", "target"), "rank": ("portfolios", "rank"), "sobol": ("portfolios", "sobol"),
+}  # fmt: skip
+"""Sections of the spec that ask for a stage: where one of them is not there, the stage is skipped."""
+
 
 @dataclass(frozen=True)
 class Collected:
@@ -158,6 +167,19 @@ class Collected:
                         {"stage": "budget", "name": row["name"], "passed": passed, "text": row["text"]}
                     )
         return found
+
+    def missing(self) -> list[str]:
+        """Return the stages that the spec asks for and no record speaks of, in running order.
+
+        A whole run records every stage, run or skipped, so a stage without a record was never
+        reached or never ended. The report's own stage is not counted: it may be the one that asks.
+        """
+        return [
+            name
+            for name in STAGES
+            if name not in self.manifest.stages
+            and all(self.option(section) is not None for section in ASKED_BY[name])
+        ]
 
     def stages(self) -> dict[str, StageRecord]:
         """Return the stage records in running order, without the report's own."""

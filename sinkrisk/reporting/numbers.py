@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from sinkrisk.plots.labels import unit_text as unit_text
@@ -78,6 +79,55 @@ def interval_name(kind: str, mass: float) -> str:
     '95 % equal-tailed interval'
     """
     return f"{round(100 * mass, 6):g} % {kind} interval"
+
+
+def sentence(text: str) -> str:
+    """Return a finding with exactly one full stop at its end, whoever wrote it.
+
+    Examples
+    --------
+    >>> sentence("allowed 1.01."), sentence("what exceeds it is lost")
+    ('allowed 1.01.', 'what exceeds it is lost.')
+    """
+    return text.rstrip(" .;") + "."
+
+
+def joined(findings: Iterable[str]) -> str:
+    """Return findings as one sentence, semicolons between them.
+
+    Examples
+    --------
+    >>> joined(["R-hat is 1.31.", "ESS is 12."])
+    'R-hat is 1.31; ESS is 12.'
+    """
+    return sentence("; ".join(text.rstrip(" .;") for text in findings))
+
+
+def together(text: str) -> str:
+    r"""Return a table cell that may break only before a bracket and after a slash.
+
+    Examples
+    --------
+    >>> together("−0.01 (−0.33 to +0.32)"), together("50 % / 1.7")
+    ('−0.01 (−0.33\xa0to\xa0+0.32)', '50\xa0%\xa0/ 1.7')
+    """
+    return re.sub(r"(?<!/) (?!\()", "\N{NO-BREAK SPACE}", text)
+
+
+def unbroken(value: object) -> object:
+    r"""Return a text in which no line ends between a number and its % or beside a ±; others as they are.
+
+    Examples
+    --------
+    >>> unbroken("34 % (± 2.1 points)"), unbroken(3)
+    ('34\xa0% (±\xa02.1 points)', 3)
+    """
+    if not isinstance(value, str):
+        return value
+    # `replace`, unlike `re.sub`, leaves the template's finished markup marked as such.
+    for loose in (" %", " ±", "± "):
+        value = value.replace(loose, loose.replace(" ", "\N{NO-BREAK SPACE}"))
+    return value
 
 
 def window_text(window: str) -> str:

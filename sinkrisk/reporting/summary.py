@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from sinkrisk import files
 from sinkrisk.plots.labels import in_order, readable, signed
 from sinkrisk.plots.portfolio import tail_share
 from sinkrisk.plots.sensitivity import split_outputs
@@ -13,7 +15,6 @@ from sinkrisk.reporting.doubts import OWN_NOISE, Leading, leading_groups
 from sinkrisk.reporting.numbers import (
     decimals_for,
     fixed,
-    interval_name,
     percent,
     significant,
     unit_text,
@@ -32,8 +33,7 @@ def facts(collected: Collected) -> list[tuple[str, str]]:
         pairs.append(("Joint draws", str(draws)))
     if collected.option("budget") is not None:
         model = collected.option("budget", "model")
-        observations = collected.option("budget", "observations")
-        pairs.append(("Budget", f"{model} model on the observations '{observations}'"))
+        pairs.append(("Budget", f"{model} model on {observations_text(collected)}"))
     total = collected.option("portfolios", "total")
     if isinstance(total, dict):
         told = ", ".join(
@@ -61,6 +61,37 @@ def period_years(periods: list[str]) -> str:
         for row in table.to_dict(orient="records")
     }
     return ", ".join(f"{readable(p)} {known[p]}" for p in in_order(periods) if p in known)
+
+
+def observations_text(collected: Collected) -> str:
+    """Return what the budget was reconciled from: the table's name, and the works its rows are from.
+
+    The works are named where the file that the run read is the library's own; of a user's file the
+    run keeps no more than its name and its hash.
+    """
+    from sinkrisk.errors import InputError
+    from sinkrisk.priors import load_observations, load_references
+    from sinkrisk.priors.references import REVIEW
+
+    name = str(collected.option("budget", "observations"))
+    text = f"the observations '{Path(name).name}'"
+    if Path(name).suffix:
+        return text
+    try:
+        table = load_observations(name)
+    except InputError:
+        return text
+    if files.sha256_of(table.attrs["path"]) != collected.manifest.inputs.get("observations"):
+        return text
+    works = load_references()
+    keys = dict.fromkeys(key.strip() for cell in table["source"] for key in str(cell).split(";"))
+    told = [works[key]["title"] if "title" in works.get(key, {}) else key for key in keys]
+    if len(told) > 2:
+        told = [*told[:2], f"{len(told) - 2} more works"]
+    # A row's locator says where the review prints it: "Table 2, 1960s".
+    places = list(dict.fromkeys(str(cell).split(",")[0] for cell in table["locator"]))
+    where = f", as printed in {places[0]} of the review" if len(places) == 1 and [*keys] != [REVIEW] else ""
+    return f"{text}: {', '.join(told)}{where}"
 
 
 def run_date(manifest: Any) -> str:
@@ -100,7 +131,7 @@ def _sinks(collected: Collected) -> str:
     ]
     if not parts:
         return ""
-    return f"In {window_text(window)}, {' and '.join(parts)} {unit} of carbon ({interval}s)."
+    return f"In {window_text(window)}, {' and '.join(parts)} {unit} ({interval}s)."
 
 
 def _imbalance(collected: Collected) -> str:
@@ -185,12 +216,14 @@ def _drivers(collected: Collected) -> str:
     if not parts:
         return ""
     row = raw.iloc[0]
-    interval = interval_name(str(row["interval_kind"]), float(row["interval_mass"]))
+    # Which kind of interval it is stands in section 6; here the reader needs to know what it is about.
+    interval = f"{round(100 * float(row['interval_mass']), 6):g} % interval"
+    replicates = f"from {int(row['replicates'])} independent repetitions of the analysis"
     return (
         "The doubts that matter most are, by share of the variance with interactions (mean and range over "
         "the portfolios; in how many the group is the largest), "
-        f"for {'; for '.join(parts)}. Named are all groups whose {interval} overlaps the largest one's in "
-        f"some portfolio. {OWN_NOISE}"
+        f"for {'; for '.join(parts)}. Named are all groups whose {interval} ({replicates}) overlaps the "
+        f"largest one's in some portfolio. {OWN_NOISE}"
     )
 
 

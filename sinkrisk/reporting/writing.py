@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from sinkrisk import files
-from sinkrisk.plots.style import svg_text
+from sinkrisk.plots.labels import readable
+from sinkrisk.plots.style import svg_text, without_caption
 from sinkrisk.reporting import caveats, choices, doubts, ranks, sinks, summary
 from sinkrisk.reporting.blocks import Picture, Section
 from sinkrisk.reporting.collecting import Collected, collect
+from sinkrisk.reporting.numbers import sentence, together, unbroken
 
 REPORT_NAME = "report.html"
 FIGURES = "figures"
@@ -64,7 +67,7 @@ def compose(run_dir: str | Path, into: str | Path) -> Path:
     collected = collect(run_dir)
     sections = compose_sections(collected)
     drawn = {
-        block.name: svg_text(block.draw())
+        block.name: draw(block)
         for section in sections
         for block in section.blocks
         if isinstance(block, Picture)
@@ -72,14 +75,40 @@ def compose(run_dir: str | Path, into: str | Path) -> Path:
     page = render(collected, sections, drawn)
     target = Path(into)
     (target / FIGURES).mkdir(parents=True, exist_ok=True)
-    for name, svg in drawn.items():
-        files.write_text(target / FIGURES / f"{name}.svg", svg)
+    for name, one in drawn.items():
+        files.write_text(target / FIGURES / f"{name}.svg", one.svg)
     for stale in (target / FIGURES).glob("*.svg"):
         if stale.stem not in drawn:
             stale.unlink()
     # The page comes last: while it is old, the figures beside it are at worst newer.
     files.write_text(target / REPORT_NAME, page)
     return target / REPORT_NAME
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as the file beside the page, and as the page shows it.
+
+    Parameters
+    ----------
+    svg : str
+        With its caption inside, for whoever takes the file away.
+    shown : str
+        Without, for on a narrow screen words inside a figure grow too small.
+    words : str
+        The caption, which the page sets as text.
+    """
+
+    svg: str
+    shown: str
+    words: str
+
+
+def draw(picture: Picture) -> Drawn:
+    """Draw a figure once, for its file and for the page."""
+    figure = picture.draw()
+    svg = svg_text(figure)
+    return Drawn(svg, *without_caption(figure, svg))
 
 
 def compose_sections(collected: Collected) -> list[Section]:
@@ -97,25 +126,32 @@ def compose_sections(collected: Collected) -> list[Section]:
     ]
 
 
-def render(collected: Collected, sections: list[Section], drawn: Mapping[str, str]) -> str:
+def render(collected: Collected, sections: list[Section], drawn: Mapping[str, Drawn]) -> str:
     """Fill the template; every text is escaped, figures go in as data.
 
     Parameters
     ----------
     collected : Collected
     sections : list of Section
-    drawn : mapping of str to str
-        Figure name -> SVG text.
+    drawn : mapping of str to Drawn
+        By the figure's name.
     """
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=unbroken,
     )
+    environment.filters["together"] = together
     source = resources.files("sinkrisk.reporting").joinpath("templates", "report.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))
     unconverged = [
-        f"{check['name']}: {check['text']}" for check in collected.checks() if check["passed"] is False
+        f"{check['name']}: {sentence(str(check['text']))}"
+        for check in collected.checks()
+        if check["passed"] is False
     ]
     return template.render(
         title=str(collected.option("title") or "A sinkrisk run"),
@@ -123,9 +159,11 @@ def render(collected: Collected, sections: list[Section], drawn: Mapping[str, st
         facts=summary.facts(collected),
         answers=summary.answers(collected),
         sections=sections,
-        images={name: data_uri(svg) for name, svg in drawn.items()},
-        widths={name: width_of(svg) for name, svg in drawn.items()},
-        heights={name: height_of(svg) for name, svg in drawn.items()},
+        images={name: data_uri(one.shown) for name, one in drawn.items()},
+        widths={name: width_of(one.shown) for name, one in drawn.items()},
+        heights={name: height_of(one.shown) for name, one in drawn.items()},
+        words={name: one.words for name, one in drawn.items()},
+        missing=[readable(name) for name in collected.missing()],
         allowed_unconverged=collected.manifest.allowed_unconverged,
         unconverged=unconverged,
         glossary=caveats.GLOSSARY,

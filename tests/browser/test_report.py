@@ -80,3 +80,25 @@ def test_tables_have_captions_and_headers(page):
     for index in range(tables.count()):
         assert tables.nth(index).locator("caption").count() == 1
         assert tables.nth(index).locator("th[scope]").count() >= 2
+
+
+def test_open_tables_fit_a_desktop_window(page):
+    """At 1200 pixels nothing is cut off at the edge of a table's frame, before anything is unfolded."""
+    wide = page.evaluate(
+        """[...document.querySelectorAll(".scroll")]
+            .filter((frame) => frame.innerText !== "" && frame.scrollWidth > frame.clientWidth + 1)
+            .map((frame) => frame.innerText.slice(0, 60))"""
+    )
+    assert wide == []
+
+
+@pytest.mark.parametrize("page", [400], indirect=True)
+def test_findings_of_checks_are_seen_on_a_narrow_screen(page):
+    cut = page.evaluate(
+        """[...document.querySelectorAll("caption")]
+            .filter((caption) => caption.innerText.startsWith("Checks of the run"))
+            .flatMap((caption) => [...caption.closest("table").querySelectorAll("td.text:last-child")])
+            .map((cell) => cell.getBoundingClientRect().right > window.innerWidth)"""
+    )
+    assert len(cut) > 5
+    assert not any(cut)

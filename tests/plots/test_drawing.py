@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -156,7 +157,7 @@ def test_central_weights_say_never_first_where_there_are_none(ranking):
 def test_sobol_bars_and_intervals(sobol):
     figure = plots.plot_sobol(sobol)
     mixed, trees = figure.axes
-    assert mixed.get_title(loc="left") == "Total cost\nmixed"
+    assert mixed.get_title(loc="left") == "Total discounted cost\nmixed"
     assert [t.get_text() for t in mixed.get_yticklabels()] == ["network", "cost"]
     total, first = trees.containers
     np.testing.assert_allclose([p.get_width() for p in total], [0.8, 0.2])
@@ -230,10 +231,10 @@ def test_a_table_in_memory_and_the_same_read_from_csv_draw_alike(ranking, tmp_pa
 def test_outputs_named_measure_and_portfolio_are_told_apart(sobol):
     joined = sobol.assign(measure=sobol["output"], portfolio="")
     headings = [axes.get_title(loc="left") for axes in plots.plot_sobol(joined).axes]
-    assert headings == ["Total cost\nmixed", "Total cost\ntrees"]
+    assert headings == ["Total discounted cost\nmixed", "Total discounted cost\ntrees"]
     # A CSV read without care turns the empty portfolio into NaN.
     headings = [axes.get_title(loc="left") for axes in plots.plot_sobol(joined.assign(portfolio=None)).axes]
-    assert headings == ["Total cost\nmixed", "Total cost\ntrees"]
+    assert headings == ["Total discounted cost\nmixed", "Total discounted cost\ntrees"]
 
 
 def test_idle_drivers_are_named_instead_of_drawn(sobol):
@@ -242,3 +243,35 @@ def test_idle_drivers_are_named_instead_of_drawn(sobol):
     for figure in (plots.plot_sobol(sobol), plots.plot_total_effects(sobol)):
         assert "Not drawn, below 0.005 everywhere: cost." in caption_of(figure)
     assert [t.get_text() for t in plots.plot_sobol(sobol).axes[0].get_yticklabels()] == ["network"]
+
+
+def test_a_figure_gives_its_caption_away_and_keeps_its_picture(optimum):
+    from sinkrisk.plots.style import svg_text, without_caption
+
+    figure = plots.plot_optimum(optimum)
+    caption, svg = caption_of(figure), svg_text(figure)
+    shown, words = without_caption(figure, svg)
+    assert words == caption
+    frame = r'height="([\d.]+)pt" viewBox="0 0 [\d.]+ ([\d.]+)"'
+    whole, cut = re.search(frame, svg), re.search(frame, shown)
+    assert float(cut[1]) < float(whole[1])
+    assert shown == svg.replace(whole[0], cut[0])
+    # What is cut off lies below the lowest axis label: every axes' tight box ends above the cut.
+    lowest = min(axes.get_tightbbox().y0 for axes in figure.axes)
+    assert lowest / figure.bbox.height >= 1.0 - float(cut[1]) / float(whole[1])
+
+
+def test_a_figure_without_caption_stays_whole():
+    from sinkrisk.plots import style
+
+    figure = style.new_figure(2.0)
+    svg = style.svg_text(figure)
+    assert style.without_caption(figure, svg) == (svg, "")
+
+
+def test_a_scale_is_named_where_a_criterion_has_no_unit(measures):
+    table = measures.assign(criterion="technological_maturity", unit="1").drop_duplicates(
+        ["portfolio", "statistic"]
+    )
+    (axes,) = plots.plot_measures(table).axes
+    assert axes.get_xlabel() == "TRL"

@@ -8,12 +8,14 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from sinkrisk import reporting
+from sinkrisk import files, reporting
 from sinkrisk.provenance import Manifest
+from sinkrisk.reporting.collecting import ASKED_BY, STAGES, collect
 from sinkrisk.reporting.doubts import leading_groups
 
 
@@ -96,10 +98,28 @@ def test_identifiers_are_unique(page):
     assert set(labels) <= set(found)
 
 
-def test_inlined_figures_are_the_files_beside_it(finished, page):
-    inlined = {base64.b64decode(a["src"].split(",", 1)[1]) for a in page.all("img")}
-    files = {p.read_bytes() for p in (finished / "figures").glob("*.svg")}
-    assert inlined == files
+FRAME = re.compile(rb'width="[\d.]+pt" height="([\d.]+)pt" viewBox="0 0 [\d.]+ ([\d.]+)"')
+
+
+def test_inlined_figures_are_the_files_beside_it_without_their_captions(finished, page):
+    inlined = [base64.b64decode(a["src"].split(",", 1)[1]) for a in page.all("img")]
+    held = {
+        FRAME.sub(b"", p.read_bytes()): FRAME.search(p.read_bytes())
+        for p in (finished / "figures").glob("*.svg")
+    }
+    assert {FRAME.sub(b"", svg) for svg in inlined} == set(held)
+    for svg, shown in zip(inlined, page.all("img"), strict=True):
+        whole, cut = held[FRAME.sub(b"", svg)], FRAME.search(svg)
+        assert cut[1] == cut[2]
+        # A caption of one line to four takes 15 to 70 points.
+        assert 12 < float(whole[1]) - float(cut[1]) < 80
+        assert abs(int(shown["height"]) - float(cut[1]) * 96 / 72) <= 1
+
+
+def test_what_the_marks_mean_is_text_of_the_page(page):
+    assert "Hollow, left: stated value ± 1.64 stated standard deviations" in page.text
+    assert "Diamond: conditional value at risk, the mean of the worst 5 % of draws." in page.text
+    assert "no node or no possible pathway are left out." in page.text
 
 
 def test_the_budget_is_the_closed_oracle(page):
@@ -158,8 +178,13 @@ def test_ties_between_doubts_are_not_hidden(page):
     # deployment .40 and .64 (± .03) beside budget .65 (± .03): it never leads but cannot be told apart.
     told = "for net removal until 2100: budget 65 % (65 to 65; 2 of 2), deployment 52 % (40 to 64; 0 of 2)"
     assert told in answers
-    assert "for total cost: budget 65 % (65 to 65; 2 of 2)." in answers
-    assert "all groups whose 95 % equal-tailed interval overlaps the largest one's" in answers
+    assert "for total discounted cost: budget 65 % (65 to 65; 2 of 2)." in answers
+    said = (
+        "all groups whose 95 % interval (from 8 independent repetitions of the analysis) overlaps the largest"
+    )
+    assert said in answers
+    # The exact kind of the interval stays where the analysis is explained.
+    assert "equal-tailed intervals over these replicates" in page.text[end:]
     assert "what policy and markets do through the deployment modes is credited to policy" in answers
     assert (
         "deployment (largest in 0 of 2 portfolios, its interval overlaps the largest's in 1; mean ST 0.52, "
@@ -388,6 +413,54 @@ def test_skipped_stages_are_said_with_their_reason(write, tmp_path):
     assert "optimize: the spec has no 'optimize' section." in page.text
 
 
+def banner_of(directory: Path) -> str:
+    text = page_of(directory).text
+    return text[: text.index("Seed 7")]
+
+
+def test_a_whole_run_is_not_called_unfinished(page):
+    assert "Unfinished" not in page.text
+    assert "Every stage ran; none was skipped." in page.text
+
+
+def test_a_killed_run_says_which_stages_are_missing(write, tmp_path):
+    directory = write(tmp_path / "run", leave_out=("rank", "sobol"))
+    reporting.report(directory)
+    assert "Unfinished: these stages are missing: rank, sobol." in banner_of(directory)
+    text = page_of(directory).text
+    assert "rank: missing; the spec asks for it, but the run ended before it was finished." in text
+    assert "none was skipped" not in text
+
+
+def test_a_stage_the_spec_does_not_ask_for_is_not_missing(write, tmp_path):
+    gone = ("scenarios", "optimize", "simulate_optimum", "sobol")
+    directory = write(tmp_path / "run", leave_out=gone)
+    manifest = Manifest.read(directory)
+    manifest.spec |= {"scenarios": None, "sobol": None}
+    manifest.write(directory)
+    reporting.report(directory)
+    # Without scenarios nothing can be optimized, though the spec keeps its section 'optimize'.
+    assert "Unfinished" not in page_of(directory).text
+
+
+def test_the_report_is_never_missing_from_its_own_page(finished):
+    assert "report" not in Manifest.read(finished).stages
+    assert collect(finished).missing() == []
+
+
+def test_the_report_knows_the_stages_of_a_run_and_what_asks_for_them():
+    from sinkrisk.stages import stages
+
+    known = [stage for stage in stages() if stage.name != "report"]
+    assert tuple(stage.name for stage in known) == STAGES
+    sections = sorted({name for names in ASKED_BY.values() for name in names})
+    for stage in known:
+        for section in sections:
+            spec = SimpleNamespace(**{name: None if name == section else {} for name in sections})
+            skipped = stage.skip(SimpleNamespace(spec=spec)) is not None
+            assert skipped == (section in ASKED_BY[stage.name]), (stage.name, section)
+
+
 def test_a_budget_alone_makes_a_page(write, tmp_path):
     others = ("network", "inputs", "simulate", "optimize", "measure", "rank", "sobol")
     directory = write(tmp_path / "run", leave_out=others)
@@ -404,6 +477,88 @@ def test_a_manifest_without_stages_makes_a_page(tmp_path):
     reporting.report(tmp_path / "run")
     page = page_of(tmp_path / "run")
     assert "The run finished no stage that gives an answer." in page.text
+    assert "No stage is recorded." in page.text
+
+
+def test_plans_beyond_the_potential_are_minded_where_portfolios_are_told(page):
+    start = page.text.index("Portfolios: what they plan and what they achieve", page.text.index("Glossary"))
+    section = page.text[start : page.text.index("The ranking, with its probabilities", start)]
+    assert (
+        "Mind: 2 of 9 plans exceed the potential in some draws; most often “Trees only”, forests, long term: "
+        "8 GtCO₂/yr planned, in 37 % of draws more than there is; what exceeds it is lost."
+    ) in section
+    assert "The total cost is a present value, discounted to the start of the first period" in section
+    assert "Total discounted cost, billion USD" in section
+
+
+def test_plans_within_the_potential_need_no_warning(run_dir):
+    manifest = Manifest.read(run_dir)
+    manifest.stages["simulate"].checks[0] |= {"passed": True, "text": "no plan exceeds the potential"}
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    assert "Mind: No plan" not in page_of(run_dir).text
+
+
+def test_the_value_at_risk_is_not_printed_twice(page, run_dir, record_again):
+    # The upper end of a 90 % equal-tailed interval is the value at risk of the worst 5 %.
+    assert "P(target met) Shortfall CVaR" in page.text
+    assert "whose upper end is also the value at risk (VaR)" in page.text
+    table = pd.read_csv(run_dir / "measures.csv", keep_default_na=False)
+    table["tail_mass"] = table["tail_mass"].replace({"": None}).astype(float) * 2.0
+    table.to_csv(run_dir / "measures.csv", index=False)
+    record_again(run_dir, "measures.csv")
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "P(target met) Shortfall VaR CVaR" in text
+    assert "upper end is also" not in text
+
+
+def test_findings_end_with_one_full_stop(run_dir):
+    manifest = Manifest.read(run_dir)
+    manifest.stages["budget"].checks = [
+        {"name": "rhat", "passed": False, "text": "Largest R-hat is 1.31; allowed 1.01."},
+        {
+            "name": "ess",
+            "passed": False,
+            "text": "Smallest bulk ESS is 12; needed 400, from 4 chains of 9 draws.",
+        },
+    ]
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "Failed checks: Largest R-hat is 1.31; allowed 1.01; Smallest bulk ESS is 12" in text
+    assert ".;" not in text
+    assert ".. " not in text
+
+
+def test_cells_break_only_where_an_interval_begins(finished):
+    source = (finished / "report.html").read_text()
+    assert '<td class="number">9.77 (9.01\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}10.53)</td>' in source
+
+
+def manifest_of_the_library(run_dir: Path, name: str) -> Manifest:
+    manifest = Manifest.read(run_dir)
+    manifest.spec["budget"]["observations"] = name
+    path = files.data_path("priors", "observations", "global.csv")
+    manifest.inputs["observations"] = files.sha256_of(path)
+    return manifest
+
+
+def test_the_works_behind_the_observations_are_named(run_dir):
+    manifest_of_the_library(run_dir, "global").write(run_dir)
+    reporting.report(run_dir)
+    work = "Global carbon budget 2024, as printed in Table 2 of the review"
+    assert f"closed model on the observations 'global': {work}" in page_of(run_dir).text
+
+
+@pytest.mark.parametrize("name", ["global", "mine/global.csv", "unknown"])
+def test_works_are_named_only_of_the_file_that_was_read(run_dir, name):
+    manifest = manifest_of_the_library(run_dir, name)
+    manifest.inputs["observations"] = "0" * 64
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert f"closed model on the observations '{name.rsplit('/')[-1]}' Planned" in text
 
 
 def test_stale_figures_go(run_dir):
@@ -450,4 +605,7 @@ def test_an_output_that_does_not_vary_is_said(write, record_again, tmp_path):
     table.to_csv(directory / "sobol.csv", index=False)
     record_again(directory, "sobol.csv")
     reporting.report(directory)
-    assert "Total cost: it does not vary in any portfolio, so no index is defined." in page_of(directory).text
+    assert (
+        "Total discounted cost: it does not vary in any portfolio, so no index is defined."
+        in page_of(directory).text
+    )
