@@ -141,8 +141,10 @@ def report(run_dir: Annotated[Path, typer.Argument(help="A run directory.")]) ->
     """Write report.html of a run anew and print its path; exit 3 where a check of the run failed."""
     from sinkrisk import running
 
-    path, failed = running.rewrite_report(run_dir)
+    path, failed, missing = running.rewrite_report(run_dir)
     typer.echo(os.fspath(path))
+    if missing:
+        typer.echo(f"unfinished run, these stages are missing: {', '.join(missing)}", err=True)
     if failed:
         typer.echo(f"not converged, allowed: {', '.join(failed)}", err=True)
         raise typer.Exit(EXIT_UNCONVERGED)

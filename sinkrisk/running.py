@@ -6,6 +6,7 @@ together, before the run directory is touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -234,13 +235,13 @@ def _claims(loaded: LoadedSpec, memory: dict[str, Any]) -> None:
     memory["inputs_spec"] = given.model_copy(update=update)
 
 
-def rewrite_report(run_dir: str | os.PathLike[str]) -> tuple[Path, list[str]]:
+def rewrite_report(run_dir: str | os.PathLike[str]) -> tuple[Path, list[str], list[str]]:
     """Write the report of a run directory anew.
 
     Returns
     -------
-    Path, list of str
-        The report, and the names of the run's failed checks.
+    Path, list of str, list of str
+        The report, the names of the run's failed checks, and the stages it has not reached.
 
     Raises
     ------
@@ -248,13 +249,14 @@ def rewrite_report(run_dir: str | os.PathLike[str]) -> tuple[Path, list[str]]:
         When the directory is no run, or another run is writing into it.
     """
     from sinkrisk import reporting
+    from sinkrisk.reporting.collecting import collect
 
     directory = Path(run_dir)
-    if not (directory / ".lock").exists():
-        # No run has ever held it: the reader says what is missing.
-        return reporting.report(directory), []
-    with exclusive(directory):
+    # No run has ever held a directory without a lock: the reader then says what is missing.
+    held = exclusive(directory) if (directory / ".lock").exists() else contextlib.nullcontext()
+    with held:
         path = reporting.report(directory)
+        missing = collect(directory).missing()
     manifest = Manifest.read(directory) or Manifest()
     failed = [c["name"] for record in manifest.stages.values() for c in record.checks if c["passed"] is False]
-    return path, failed
+    return path, failed, missing

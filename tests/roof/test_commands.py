@@ -99,6 +99,25 @@ def test_report_rewrites_the_report_of_a_run(small_run, capsys):
     assert (small_run / "report.html").read_bytes() == before
 
 
+def test_report_of_an_unfinished_run_says_so(small_spec, tmp_path, capsys):
+    out = tmp_path / "part"
+    _call("network", str(small_spec), "--out", str(out), capsys=capsys)
+    code, _, err = _call("report", str(out), capsys=capsys)
+    assert code == 0
+    assert "unfinished run, these stages are missing: inputs, simulate" in err
+    assert "Unfinished" in (out / "report.html").read_text()
+
+
+def test_report_of_a_run_whose_gate_was_overridden_keeps_exit_3(tmp_path, capsys):
+    spec = tmp_path / "few.yaml"
+    spec.write_text("title: few\nseed: 1\nbudget:\n  observations: global\n  draws: 20\n")
+    code, _, _ = _call("run", str(spec), "--out", str(tmp_path / "out"), "--allow-unconverged", capsys=capsys)
+    assert code == 3
+    code, _, err = _call("report", str(tmp_path / "out"), capsys=capsys)
+    assert code == 3
+    assert "not converged" in err
+
+
 def test_report_of_nothing_is_bad_input(tmp_path, capsys):
     code, _, err = _call("report", str(tmp_path / "nowhere"), capsys=capsys)
     assert code == 2
