@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from sinkrisk.priors import load_claims, load_table
 
 from sinkrisk import network
 from sinkrisk.inputs import drivers
+from sinkrisk.priors import load_claims, load_table
 
 COMPONENTS = ("fossil", "land_use", "atmosphere", "ocean", "land")
 WINDOWS = ("2000-2009", "2014-2023", "2024")
