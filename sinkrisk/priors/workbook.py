@@ -24,6 +24,7 @@ from sinkrisk.priors import (
     workbook_meaning as meaning,
     workbook_members as members,
 )
+from sinkrisk.priors.workbook_agreement import check_agreement
 from sinkrisk.priors.workbook_files import read_sheets
 from sinkrisk.priors.workbook_series import Series, Skipped
 from sinkrisk.priors.workbook_tables import Table, find_table, letters, note_texts
@@ -99,7 +100,7 @@ def read_workbook(path: str | os.PathLike[str], *, historical: bool = False) -> 
         Every problem found, and nothing loaded: a file that is no workbook, a sheet without a unit, a
         component of the budget that cannot be placed (with the columns that could not), years missing
         or doubled, text in a cell of numbers, signs of the other convention, numbers of another unit
-        than stated, a budget that does not close.
+        than stated, a budget that does not close or differs from what its components' sheets repeat.
     """
     path = Path(path)
     found = Problems(file=str(path))
@@ -121,6 +122,8 @@ def read_workbook(path: str | os.PathLike[str], *, historical: bool = False) -> 
     for estimates in read:
         if estimates.assessed_sd is not None:
             annual = annual.with_sd(estimates.subject, estimates.assessed_sd)
+    if not found:
+        check_agreement(annual, read, found)
     early = budget.read_long(long, annual, found, skipped, historical=historical)
     found.raise_if_any()
     release, version, notes = _release(path, tables, _texts(tables), annual.years[-1])

@@ -143,7 +143,17 @@ def choose(
     long = [table for table in whole if meaning.is_historical(table.sheet)]
     annual = [table for table in whole if table not in long]
     if not annual:
-        annual, long = long, []
+        # Never the historical budget in its place: other methods, other definitions.
+        short = [item for item in scored if not meaning.is_historical(item[1].sheet)]
+        if short:
+            _refuse_unplaced(tables, short, skipped, found)
+        else:
+            found.add(
+                "no sheet holds the annual budget",
+                got=f"only a historical one, '{long[0].sheet.name}'",
+                allowed=f"a sheet with columns for {', '.join(REQUIRED)}",
+            )
+        return None, []
     if len(annual) > 1:
         full = [table for table in annual if _complete(table)]
         if len(full) == 1:

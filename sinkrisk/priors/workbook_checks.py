@@ -9,13 +9,11 @@ import numpy as np
 
 from sinkrisk.priors.workbook import Workbook, read_workbook
 from sinkrisk.priors.workbook_budget import CLOSURE_TOLERANCE
+from sinkrisk.priors.workbook_means import MEAN_TOLERANCE
 from sinkrisk.results import Check
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MEAN_TOLERANCE = 1e-6
-"""A printed mean or spread agrees with the recomputed one to within this, GtC/yr."""
 
 
 def check_workbook(workbook: Workbook | str | os.PathLike[str]) -> list[Check]:
@@ -31,9 +29,10 @@ def check_workbook(workbook: Workbook | str | os.PathLike[str]) -> list[Check]:
         ``closure`` (each year's imbalance against the recomputed one, to 1e-9 GtC/yr), ``repeated
         series`` (the assessed series on their own sheets and in the historical budget), ``ensemble
         means`` and ``ensemble spreads`` (recomputed against printed, per method), ``years without
-        estimates``, ``notes`` and ``left out``. A difference between a printed mean and its members
-        informs, it does not fail: releases leave members out of a mean without saying so. Each check
-        carries its table.
+        estimates``, ``notes`` and ``left out``. A printed mean that differs from its members' by more
+        than rounding, in a year in which none is missing, fails, and names the column whose sign or
+        unit explains it. Where members are missing, or the assessed series is the mean, and for
+        spreads, a difference informs. Each check carries its table.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def _ensembles(book: Workbook, statistic: str) -> Check:
     table = book.ensembles[book.ensembles["statistic"] == statistic].reset_index(drop=True)
     if table.empty:
         return Check(name, None, "none printed", table)
-    parts, agree = [], 0
+    parts, agree, failed = [], 0, False
     for (component, method, label), rows in table.groupby(["component", "method", "label"], sort=False):
         difference = np.abs(rows["difference"].to_numpy(dtype=float))
         whole = (rows["members"] == rows["of"]).to_numpy()
@@ -98,14 +97,19 @@ def _ensembles(book: Workbook, statistic: str) -> Check:
             at = rows["year"].to_numpy()[int(np.nanargmax(difference))]
             off = difference > MEAN_TOLERANCE
             only = "" if (off & whole).any() else ", only where members are missing"
+            beyond = difference > rows["tolerance"].to_numpy(dtype=float)
+            proved = statistic == "mean" and not rows["assessed"].any()
+            failed |= proved and bool((beyond & whole).any())
+            cause = str(rows["suspect"].iloc[0]) if proved else ""
             parts.append(
                 f"'{label}' ({component}, {method}): {int(off.sum())} of {len(rows)} years, up to "
-                f"{np.nanmax(difference):.3g} GtC/yr in {at}{only}"
+                f"{np.nanmax(difference):.3g} GtC/yr in {at}{only}" + (f": {cause}" if cause else "")
             )
         else:
             agree += 1
     text = f"{agree} of {agree + len(parts)} agree with their members to within {MEAN_TOLERANCE:g} GtC/yr"
-    return Check(name, None, text + (f"; differing: {'; '.join(parts)}" if parts else ""), table)
+    passed = False if failed else None
+    return Check(name, passed, text + (f"; differing: {'; '.join(parts)}" if parts else ""), table)
 
 
 def _gaps(book: Workbook) -> Check:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sinkrisk.priors.workbook_files import Sheet
 from sinkrisk.priors.workbook_tables import LABEL_LENGTH, Column, Table, text_of
@@ -38,6 +38,13 @@ _SPREAD = re.compile(r"\bsd\b|\bstd\b|spread|\bsigma\b|σ|uncertaint|standard de
 _MEAN = re.compile(r"\bmeans?\b|\bmmm\b|averag|\bensemble\b|median")
 _UNADJUSTED = re.compile(r"unadjusted|before adjust|without adjust|not adjusted")
 _ASSESSED = re.compile(r"^\W*(gcb|gcp)\b|global carbon (budget|project)|\bassess")
+# Names that no estimate bears: earlier releases, choices, counts, parts of the globe, single causes.
+_NO_ESTIMATE = re.compile(
+    r"^\W*(gcb|gcp) ?\d|\bprevious|\bbest\b|\badopted|\bnumber of\b|\bcounts?\b|\bresidual|\bweighted\b"
+    r"|\bregion|\bbasins?\b|\bnorth|\bsouth|\btropic|\bextra ?tropic|\barctic|\bantarctic|\bpacific"
+    r"|\batlantic|\bindian\b|\blatitud|\bboreal|\btemperate|\bhemispher|\bcoastal|\bonly\b"
+)
+_ALL = re.compile(r"\ball\b")
 _SUBFLUX = re.compile(
     r"deforest|regrowth|transition|peat|harvest|gross|\bsinks?\b$|\bsources?\b$|degradation|fire|forest"
 )
@@ -102,12 +109,15 @@ class Role:
         Why a column is skipped.
     placed : bool
         False where no word says what the column is.
+    guessed : bool
+        Whether only the column's neighbours or the sheet's flux say what it is.
     """
 
     kind: str
     method: str = ""
     reason: str = ""
     placed: bool = True
+    guessed: bool = False
 
 
 def plain(text: str) -> str:
@@ -244,7 +254,8 @@ def roles(table: Table, subject: str, land_models: Iterable[str] = ()) -> dict[i
     """
     listed = listed_families(table)
     known = {_key(name) for name in land_models}
-    whole = group_of(table.sheet.name) or _only_family(subject)
+    named = group_of(table.sheet.name)
+    whole = named or _only_family(subject)
     out: dict[int, Role] = {}
     open_columns: list[Column] = []
     families: dict[int, Counter[str]] = {}
@@ -264,7 +275,7 @@ def roles(table: Table, subject: str, land_models: Iterable[str] = ()) -> dict[i
             reason = "no label says what kind of estimate it is"
             out[column.index] = Role("skipped", reason=reason, placed=False)
         else:
-            out[column.index] = _member(subject, family)
+            out[column.index] = replace(_member(subject, family), guessed=named is None)
     return out
 
 
@@ -301,6 +312,9 @@ def _role(
         words = name
     aggregate = _MEAN.search(words) is not None
     spread = _SPREAD.search(words) is not None
+    denied = _NO_ESTIMATE.search(words) or (_ALL.search(words) and not (aggregate or spread))
+    if denied and _key(column.name) not in listed:
+        return Role("skipped", reason="its name is that of no single estimate", placed=False), None
     own = group_of(column.label) if aggregate or spread else None
     if _ASSESSED.search(name) or (own is None and family is None and _names_subject(name, subject)):
         return _assessed(column, words, spread), None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from sinkrisk.errors import Problems
 from sinkrisk.priors import workbook_meaning as meaning
 from sinkrisk.priors.workbook_meaning import Role
+from sinkrisk.priors.workbook_means import left_out, suspect, tolerance
 from sinkrisk.priors.workbook_series import UNIT, Floats, Ints, Series, Skipped, column_series, sheet_unit
 from sinkrisk.priors.workbook_tables import Column, Table, letters, note_texts
 
@@ -24,6 +25,7 @@ SAME = 1e-9
 MIRRORED = 0.1
 """A printed mean shows the other sign when minus the members' mean is nearer to it by this factor."""
 
+_ENSEMBLE_REST = ("difference", "members", "of", "tolerance", "assessed", "suspect", "sheet", "unit")
 _DEFINITIONS = {
     "gobm": "model, without the river loop",
     "dgvm": "land sink without land-use change",
@@ -86,6 +88,7 @@ def read_estimates(
     if unit is None:
         return SheetEstimates(name, subject, UNIT)
     sorted_ = _Sorted()
+    guessed: set[int] = set()
     for column in table.columns:
         role = roles[column.index]
         place = f"{name}!{letters(column.index)}"
@@ -93,7 +96,7 @@ def read_estimates(
             skipped.append(Skipped(place, column.label, role.reason))
             continue
         series = column_series(
-            table, column, unit, found,
+            table, column, unit, found if role.kind != "skipped" else Problems(),
             component=subject, method=role.method, estimate=_name(column),
             definition=_definition(table, subject, role),
         )  # fmt: skip
@@ -107,8 +110,12 @@ def read_estimates(
             sorted_.printed.append(("assessed_sd", column, series))
         elif role.kind == "member":
             sorted_.members.append(series)
+            guessed |= {column.index} if role.guessed else set()
         else:
             sorted_.printed.append((role.kind, column, series))
+    for series, reason in _unproved(sorted_, _printed(sorted_), guessed):
+        sorted_.members = [member for member in sorted_.members if member is not series]
+        skipped.append(Skipped(f"{name}!{letters(series.column)}", series.estimate, reason, placed=False))
     if not sorted_.members and not found:
         got = ", ".join(f"{letters(c.index)} '{c.label}'" for c in table.columns if not roles[c.index].placed)
         if got:
@@ -129,6 +136,29 @@ def read_estimates(
         assessed_sd=sds[0] if sds else None,
         notes=tuple(notes),
     )
+
+
+def _unproved(sorted_: _Sorted, printed: Sequence[Printed], guessed: set[int]) -> list[tuple[Series, str]]:
+    """Return the columns that are taken for estimates without a proof, and why they are left out.
+
+    A guessed column, or one to the right of its group's printed mean, stays out where that mean was
+    taken without it. A guessed one beside others of its kind that labels do place needs a mean.
+    """
+    out: list[tuple[Series, str]] = []
+    for method in dict.fromkeys(series.method for series in sorted_.members):
+        group = [series for series in sorted_.members if series.method == method]
+        proof = next((p for p in printed if p.statistic == "mean" and p.series.method == method), None)
+        if proof is None:
+            open_ = [series for series in group if series.column in guessed]
+            if len(open_) < len(group):
+                reason = f"no label or list says that it is an estimate like its neighbours ({method})"
+                out.extend((series, reason) for series in open_)
+            continue
+        kept = [series for series in group if series.estimate not in proof.excludes]
+        doubtful = [s for s in kept if s.column in guessed or s.column > proof.series.column]
+        reason = f"'{proof.label}' is the mean of the others without it"
+        out.extend((series, reason) for series in left_out(proof.series, kept, doubtful))
+    return out
 
 
 def _name(column: Column) -> str:
@@ -250,13 +280,14 @@ def ensemble_table(read: Sequence[SheetEstimates]) -> pd.DataFrame:
 
     blocks = []
     for estimates in read:
-        items = list(estimates.printed)
+        items = [(item, False) for item in estimates.printed]
         for series in estimates.assessed:
             if estimates.subject in ("land_use", "cement"):
                 # These sheets print no mean: the assessed series itself is said to be the average.
                 method = "bookkeeping" if estimates.subject == "land_use" else "model"
-                items.append(Printed(Series(**{**vars(series), "method": method}), "mean", series.estimate))
-        for item in items:
+                mean = Printed(replace(series, method=method), "mean", series.estimate)
+                items.append((mean, True))
+        for item, assessed in items:
             kept = [
                 s
                 for s in estimates.series
@@ -277,6 +308,9 @@ def ensemble_table(read: Sequence[SheetEstimates]) -> pd.DataFrame:
                         "difference": (item.series.values - computed)[there],
                         "members": count[there],
                         "of": len(kept),
+                        "tolerance": tolerance(item.series, kept),
+                        "assessed": assessed,
+                        "suspect": suspect(item.series, kept) if item.statistic == "mean" else "",
                         "sheet": estimates.sheet,
                         "unit": UNIT,
                     }
@@ -284,7 +318,7 @@ def ensemble_table(read: Sequence[SheetEstimates]) -> pd.DataFrame:
             )
     if not blocks:
         names = ["component", "method", "statistic", "label", "year", "printed", "recomputed"]
-        return pd.DataFrame(columns=[*names, "difference", "members", "of", "sheet", "unit"])
+        return pd.DataFrame(columns=[*names, *_ENSEMBLE_REST])
     return pd.concat(blocks, ignore_index=True)
 
 

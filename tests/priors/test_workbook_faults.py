@@ -338,3 +338,87 @@ def test_styles_and_strings_that_openpyxl_would_blow_up_are_refused(part, tmp_pa
         archive.writestr("xl/workbook.xml", "<workbook/>")
         archive.writestr(part, "<xf/>" * 1_200_000)
     _refused(lambda: priors.load_observations(path), part, "too large")
+
+
+OFFICIAL = "Global_Carbon_Budget_2024_v1.0.xlsx"
+
+
+@pytest.fixture
+def changed(official, tmp_path):
+    """Return a function that edits a sheet of the official workbook and returns the new path."""
+
+    def make(edit, sheet):
+        book = openpyxl.load_workbook(official / OFFICIAL, data_only=True)
+        edit(book[sheet])
+        book.save(tmp_path / "changed.xlsx")
+        return tmp_path / "changed.xlsx"
+
+    return make
+
+
+def _header(sheet):
+    return next(r for r in range(1, 60) if str(sheet.cell(r, 1).value).lower() == "year")
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("ocean sink", "land sink"), ("fossil", "land-use"), ("cement", "budget imb"), ("atmos", "land sink")],
+)
+def test_swapped_headers_are_refused(changed, a, b):
+    def edit(sheet):
+        cells = {w: next(c for c in sheet[_header(sheet)] if str(c.value).startswith(w)) for w in (a, b)}
+        cells[a].value, cells[b].value = cells[b].value, cells[a].value
+
+    path = changed(edit, "Global Carbon Budget")
+    _refused(lambda: priors.load_observations(path), "GtC/yr")
+
+
+@pytest.mark.parametrize("name", ["Ocean Sink", "Global Carbon Budget"])
+def test_years_moved_by_one_are_refused(changed, name):
+    def edit(sheet):
+        for row in range(_header(sheet) + 1, sheet.max_row + 1):
+            if isinstance(sheet.cell(row, 1).value, int):
+                sheet.cell(row, 1).value += 1
+
+    path = changed(edit, name)
+    _refused(lambda: priors.load_observations(path), "moved by", "'Ocean Sink'")
+
+
+def test_the_historical_budget_never_stands_in(changed):
+    def edit(sheet):
+        next(c for c in sheet[_header(sheet)] if c.value == "ocean sink").value = "marine term"
+
+    path = changed(edit, "Global Carbon Budget")
+    _refused(lambda: priors.load_observations(path), "could be placed as ocean", "'marine term'")
+
+
+@pytest.mark.parametrize(
+    ("name", "sheet"),
+    [
+        *((name, "Ocean Sink") for name in ("GCB2023", "Southern Ocean", "All products", "Weighted")),
+        *((n, "Terrestrial Sink") for n in ("Residual", "Tropics", "Number of models", "A new name")),
+    ],
+)
+def test_an_appended_column_is_no_estimate(changed, official, name, sheet):
+    def edit(page):
+        last = page.max_column + 1
+        page.cell(_header(page), last, name)
+        for row in range(_header(page) + 1, page.max_row + 1):
+            if isinstance(page.cell(row, 2).value, float):
+                page.cell(row, last, 0.5 * page.cell(row, 2).value)
+
+    book = priors.read_workbook(changed(edit, sheet))
+    assert len(book.observations) == len(priors.load_observations(official / OFFICIAL))
+    assert [item.what for item in book.skipped if not item.placed] == [name]
+
+
+def test_a_mean_that_differs_fails_and_names_the_column(changed):
+    def edit(page):
+        for row in range(_header(page) + 1, page.max_row + 1):
+            if isinstance(page.cell(row, 6).value, float):
+                page.cell(row, 6).value *= 1000
+
+    checks = {c.name: c for c in priors.check_workbook(changed(edit, "Terrestrial Sink"))}
+    assert checks["ensemble means"].passed is False
+    assert "F" in checks["ensemble means"].text
+    assert "is 1000 times too large" in checks["ensemble means"].text
