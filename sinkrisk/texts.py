@@ -102,7 +102,7 @@ def _contradiction_lines(number: int, row: Mapping[Hashable, Any]) -> list[str]:
         f"{number:3}  {row['rule']}: {row['subject']}, {row['quantity']}, {row['geography']}",
         f"     A  {row['statement_a']}  [{row['source_a']}; {row['locator_a']}]",
         f"     B  {row['statement_b']}  [{row['source_b']}; {_few(row['locator_b'])}]",
-        f"     size {size}: {row['explanation']}",
+        f"     {row['severity']}; size {size}: {row['explanation']}",
     ]
 
 

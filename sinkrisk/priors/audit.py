@@ -215,5 +215,8 @@ def _contradictions() -> Check:
     """Report what the review says against itself; a contradiction of the review fails nothing."""
     table = contradictions.find_contradictions()
     rules = table["rule"].nunique()
-    text = f"{len(table)} places where the review contradicts itself or arithmetic, found by {rules} rules"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in table["severity"].value_counts().items())
+    text = (
+        f"{len(table)} places where the review differs from itself or arithmetic ({kinds}), by {rules} rules"
+    )
     return Check("contradictions of the review", None, text, table)

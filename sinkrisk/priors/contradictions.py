@@ -1,7 +1,10 @@
 """What the review says against itself and against arithmetic, found by rules over the tables.
 
 Each rule reads statements and yields findings: two statements, or a statement and what follows from
-others, that cannot both hold as printed. No rule knows a number or a place of the review; what it
+others, that differ as printed. The column `severity` says how hard they collide: no value fits both
+(``incompatible``), two ranges share values but not their ends, or two best estimates differ by no more
+than one standard deviation of both together, which is no conflict of the numbers but two numbers for one
+thing all the same. No rule knows a number or a place of the review; what it
 needs beyond the rows is in ``relations.csv`` (which component is the sum of which) and in the
 grammar of an observation's `definition` (`rules_shares`). A contradiction is a result, not a failure
 of the library.
@@ -15,7 +18,16 @@ from typing import TYPE_CHECKING
 
 from sinkrisk import units
 from sinkrisk.priors import rules_claims, rules_shares, rules_sums, statements as st, tables
-from sinkrisk.priors.findings import COLUMNS, Finding, Library, Relation, comparable_pairs, gap, pair
+from sinkrisk.priors.findings import (
+    COLUMNS,
+    SEVERITIES,
+    Finding,
+    Library,
+    Relation,
+    comparable_pairs,
+    gap,
+    pair,
+)
 from sinkrisk.priors.references import ASSUMPTION, split_keys
 from sinkrisk.priors.statements import Statement
 
@@ -48,7 +60,8 @@ def find_contradictions(
     DataFrame
         One row per contradiction: the rule, what is spoken of, statement A and B with source and
         locator, the size of the conflict (`absolute` in `unit`, `relative` to the larger of the
-        two), and what the rule found. Sorted by rule, the largest first.
+        two), what the rule found, and the severity (`findings.SEVERITIES`). Sorted by rule, within it
+        by severity, the hardest and then the largest first.
 
     Examples
     --------
@@ -63,11 +76,12 @@ def find_contradictions(
     table = pd.DataFrame(records, columns=list(COLUMNS))
     if not len(table):
         return table
-    # The order of rules is that of first appearance in `_all`; within a rule the largest first.
+    # The order of rules is that of first appearance in `_all`; within a rule the hardest, then the largest.
     order = {rule: place for place, rule in enumerate(dict.fromkeys(table["rule"]))}
-    table = table.assign(_order=table["rule"].map(order))
-    table = table.sort_values(["_order", "relative"], ascending=[True, False], kind="stable")
-    return table.drop(columns="_order").reset_index(drop=True)
+    hardness = {severity: place for place, severity in enumerate(SEVERITIES)}
+    table = table.assign(_order=table["rule"].map(order), _hard=table["severity"].map(hardness))
+    table = table.sort_values(["_order", "_hard", "relative"], ascending=[True, True, False], kind="stable")
+    return table.drop(columns=["_order", "_hard"]).reset_index(drop=True)
 
 
 def _library(

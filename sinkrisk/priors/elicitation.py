@@ -1,9 +1,10 @@
 """Elicitation: the claims on one quantity become one distribution that knows its sources.
 
 `selecting` says which claims speak, `readings` how each becomes a distribution, `pooling` how the
-sources become one. Claims that share a source key count as one source and share its weight; sources
-count alike. Fitted parameters are read from ``priors/elicited.csv`` where they were fitted to the very
-claims at hand (`storing`), and fitted otherwise: the numbers are the same.
+sources become one. Claims that share a source key, or repeat identical numbers on one basis, count as
+one source and share its weight (`readings.voices`); sources count alike. Fitted parameters are read from
+``priors/elicited.csv`` where they were fitted to the very claims at hand (`storing`), and fitted
+otherwise: the numbers are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.priors import storing
 from sinkrisk.priors.distributions import Elicited
 from sinkrisk.priors.pooling import Part, default_between, hierarchical, scale_of
-from sinkrisk.priors.quantiles import Pool, connected, share_weights
+from sinkrisk.priors.quantiles import Pool, share_weights
 from sinkrisk.priors.readings import (
     MASS_TOLERANCE as MASS_TOLERANCE,
     ElicitationWarning as ElicitationWarning,
@@ -25,6 +26,7 @@ from sinkrisk.priors.readings import (
     Rule,
     read_claim,
     rule_of,
+    voices,
 )
 from sinkrisk.priors.references import split_keys
 from sinkrisk.priors.selecting import Selection, rows_by_quantity, select
@@ -82,7 +84,8 @@ def elicit(
     Raises
     ------
     InputError
-        For an unknown quantity, or where no claim fits; the message lists what there is.
+        For an unknown quantity, or where no claim fits; the message lists what there is. For a claim
+        whose numbers make no sense (`readings.read_claim`): its id, the column, what is allowed.
 
     Warns
     -----
@@ -132,7 +135,8 @@ def elicit_all(
     Raises
     ------
     InputError
-        Every quantity whose claims all stand on a basis outside its order of preference.
+        Every quantity whose claims all stand on a basis outside its order of preference, and every claim
+        whose numbers make no sense.
 
     Examples
     --------
@@ -148,10 +152,11 @@ def elicit_all(
         rule = rule_of(quantity)
         try:
             chosen = select(rows[quantity], pathway, rule)
+            got = _elicited(pathway, rule, chosen, mass, pool, between, one_sided, stored)
         except InputError as error:
             problems.extend(error.problems)
             continue
-        found[pathway, quantity] = _elicited(pathway, rule, chosen, mass, pool, between, one_sided, stored)
+        found[pathway, quantity] = got
     problems.raise_if_any()
     return found
 
@@ -176,7 +181,7 @@ def _elicited(
         if fit.shortfall:
             warnings.warn(fit.shortfall, ElicitationWarning, stacklevel=3)
 
-    groups = connected([split_keys(row["source"]) for row in chosen.rows])
+    groups = voices(chosen.rows, rule)
     weights = share_weights(groups)
     used = tuple(_used(row, fit, weight) for row, fit, weight in zip(chosen.rows, fits, weights, strict=True))
     scale, parts = scale_of(rule), _parts(chosen.rows, fits, groups)

@@ -12,9 +12,16 @@ from sinkrisk.priors.statements import Statement
 
 COLUMNS: tuple[str, ...] = (
     "rule", "subject", "quantity", "geography", "statement_a", "source_a", "locator_a",
-    "statement_b", "source_b", "locator_b", "absolute", "relative", "unit", "explanation",
+    "statement_b", "source_b", "locator_b", "absolute", "relative", "unit", "explanation", "severity",
 )  # fmt: skip
 """Columns of the table of contradictions."""
+
+INCOMPATIBLE = "incompatible"
+OVERLAPPING = "ranges overlap, ends differ"
+WITHIN = "differs within the stated uncertainty"
+SEVERITIES: tuple[str, ...] = (INCOMPATIBLE, OVERLAPPING, WITHIN)
+"""How hard two statements collide, the hardest first: no value fits both; two ranges share values but not
+their ends; or two best estimates lie within one combined standard deviation of each other."""
 
 UNEQUAL_BOUNDS = 0.10
 """Relative difference from which two stated ranges count as unequal."""
@@ -34,7 +41,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Finding:
-    """One contradiction: statement A, statement B (or what was computed), and the size between them."""
+    """One contradiction: statements A and B (or what was computed), the size between them, its severity."""
 
     rule: str
     a: Statement
@@ -44,6 +51,7 @@ class Finding:
     absolute: float
     relative: float
     explanation: str
+    severity: str = INCOMPATIBLE
 
     def record(self) -> dict[str, object]:
         """Return the finding as a row of the table."""
@@ -52,6 +60,7 @@ class Finding:
         values = (
             self.rule, a.subject, quantity, a.geography, a.printed(), a.source, a.locator,
             self.b, self.source_b, self.locator_b, self.absolute, self.relative, a.unit, self.explanation,
+            self.severity,
         )  # fmt: skip
         return dict(zip(COLUMNS, values, strict=True))
 
@@ -118,6 +127,28 @@ def _passed(x: float, y: float, a: Statement, b: Statement, *, upper: bool) -> f
     return max(0.0, reached - bound if upper else bound - reached)
 
 
+def one_sd(*statements: Statement) -> float:
+    """Return the standard deviations of statements in one unit, added in quadrature; none stated is 0."""
+    return math.hypot(*(0.0 if math.isnan(s.sd) else s.sd for s in statements))
+
+
+def severity(a: Statement, b: Statement) -> str:
+    """Return how hard two statements that differ collide, one of `SEVERITIES`.
+
+    Examples
+    --------
+    >>> a = Statement("t", "s", "flux", "global", 2.9, 2.9, "GtC/yr", sd=0.4)
+    >>> severity(a, Statement("t", "s", "flux", "global", 2.5, 2.5, "GtC/yr", sd=0.5))
+    'differs within the stated uncertainty'
+    """
+    b = b.to(a.unit)
+    apart = max(a.low - b.high, b.low - a.high, 0.0)
+    if apart > 0.0 or (a.point and b.point):
+        return WITHIN if apart <= one_sd(a, b) else INCOMPATIBLE
+    # A point inside a range is no conflict of its own: what a rule found beyond that stands.
+    return INCOMPATIBLE if a.point or b.point else OVERLAPPING
+
+
 def pair(rule: str, a: Statement, b: Statement, difference: float, explanation: str) -> Finding:
     """Return the finding that two statements differ."""
     other = b.to(a.unit)
@@ -125,13 +156,23 @@ def pair(rule: str, a: Statement, b: Statement, difference: float, explanation: 
     shown = b.printed()
     if b.unit != a.unit:
         shown += f" = {other.printed()}"
-    return Finding(rule, a, shown, b.source, b.locator, difference, difference / size, explanation)
+    relative = difference / size
+    return Finding(rule, a, shown, b.source, b.locator, difference, relative, explanation, severity(a, b))
 
 
 def computed(
-    rule: str, a: Statement, low: float, high: float, used: Sequence[Statement], explanation: str
+    rule: str,
+    a: Statement,
+    low: float,
+    high: float,
+    used: Sequence[Statement],
+    explanation: str,
+    sd: float = 0.0,
 ) -> Finding:
-    """Return the finding that a statement differs from what others give by arithmetic, in its unit."""
+    """Return the finding that a statement differs from what others give by arithmetic, in its unit.
+
+    `sd` is the standard deviation of what was computed, from those of the statements used.
+    """
     centre = [x for x in (low, high) if math.isfinite(x)]
     distance = max(low - a.high, a.low - high, 0.0)
     size = max(abs(x) for x in (*centre, a.low, a.high) if math.isfinite(x))
@@ -146,7 +187,9 @@ def computed(
         text = f"computed {_number(low)} to {_number(high)}{unit}"
     sources = ";".join(dict.fromkeys(key for s in used for key in split_keys(s.source)))
     places = "; ".join(dict.fromkeys(s.locator for s in used))
-    return Finding(rule, a, text, sources, places, distance, distance / size if size else 0.0, explanation)
+    relative = distance / size if size else 0.0
+    total = Statement(a.table, a.subject, a.quantity, a.geography, low, high, a.unit, sd=sd)
+    return Finding(rule, a, text, sources, places, distance, relative, explanation, severity(a, total))
 
 
 def _number(x: float) -> str:

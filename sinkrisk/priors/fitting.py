@@ -3,6 +3,7 @@
 Two quantiles fix a family of two parameters. Where one number is stated, or a mean and an sd, the
 distribution is the one of maximum entropy: a beta under one quantile, on bounded quantities (without
 bounds the entropy has no maximum), and the normal cut off at the bounds that has the stated moments.
+Where no cut normal has them, the lognormal or the beta with these moments takes its place.
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ def fit_cut_normal(mean: float, sd: float, lower: float, upper: float) -> Normal
     """Return the normal, cut off at its bounds, that has the stated mean and sd after the cut.
 
     It is the distribution of maximum entropy on [lower, upper] with these two moments. None where no
-    such normal exists: on a half-line the sd has to stay below the distance of the mean from the bound.
+    such normal exists (on a half-line the sd has to stay below the distance of the mean from the bound)
+    or none is found, close to that limit: `fit_moments` covers both.
 
     Parameters
     ----------
@@ -149,10 +151,43 @@ def fit_cut_normal(mean: float, sd: float, lower: float, upper: float) -> Normal
         return np.array([(cut.mean - mean) / sd, math.log(cut.sd / sd)])
 
     try:
-        solution: Any = optimize.root(misfit, np.zeros(2), tol=1e-13)
-    except (ValueError, ZeroDivisionError):
+        with np.errstate(all="ignore"):
+            solution: Any = optimize.root(misfit, np.zeros(2), tol=1e-13)
+    except (ValueError, ZeroDivisionError, OverflowError):
         # The search left for normals without mass between the bounds: there is none that fits.
         return None
     if not solution.success and np.abs(solution.fun).max() > 1e-9:
         return None
     return Normal(mean + sd * float(solution.x[0]), sd * math.exp(float(solution.x[1])), lower, upper)
+
+
+def fit_moments(mean: float, sd: float, lower: float, upper: float) -> Lognormal | BetaScaled | None:
+    """Return the lognormal (support from 0 up) or the beta (bounded support) of that mean and sd, exactly.
+
+    Every mean above 0 and every sd is that of a lognormal; a beta on [lower, upper] exists where
+    sd**2 < (mean - lower) (upper - mean), beyond which no distribution on these bounds does. None where
+    there is neither.
+
+    Parameters
+    ----------
+    mean, sd : float
+        lower < mean < upper; sd > 0.
+
+    Examples
+    --------
+    >>> fitted = fit_moments(100.0, 150.0, 0.0, math.inf)
+    >>> round(fitted.mean, 9), round(fitted.sd, 9)
+    (100.0, 150.0)
+    >>> fit_moments(0.5, 0.6, 0.0, 1.0) is None
+    True
+    """
+    if lower == 0.0 and upper == math.inf:
+        variance = math.log1p((sd / mean) ** 2)
+        return Lognormal(math.log(mean) - 0.5 * variance, math.sqrt(variance))
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return None
+    center, spread = (mean - lower) / (upper - lower), sd / (upper - lower)
+    total = center * (1.0 - center) / spread**2 - 1.0
+    if total <= 0.0:
+        return None
+    return BetaScaled(center * total, (1.0 - center) * total, lower, upper)

@@ -5,8 +5,11 @@
   (fractions, scores), or a normal (quantities that may be negative). The two quantiles fix the two
   parameters. Where such a range also states a central value, the range alone is used.
 - central and sd (plus-minus): the distribution of maximum entropy on the quantity's support with
-  that mean and sd, a normal cut off at the bounds. Where none has them (an sd beyond the distance to
-  the bound), the normal of that centre and scale is cut, with a warning.
+  that mean and sd, a normal cut off at the bounds. Where no cut normal has them (on a half-line: an sd
+  as large as the distance to the bound), the lognormal (support from 0 up) or the beta (bounded support)
+  with exactly these moments, and the reading says so. Where no distribution on the support has them
+  (sd**2 of at least the product of the distances to the two bounds), the normal of that centre and
+  scale is cut, with a warning.
 - central alone, or low equal to high: the interval central / spread to central * spread, with the
   quantity's `spread` (for a beta the odds are scaled; for a normal the spread is an absolute
   half-width).
@@ -16,21 +19,29 @@
   ``one_sided="entropy"`` a bounded quantity takes the beta of maximum entropy with that one quantile
   instead; without bounds the entropy has no maximum, so unbounded quantities keep the reach. A bound on
   the edge of the quantity's support (0 for a share) states nothing and counts as not given.
+
+A claim that makes no sense - low above high, an infinite number, an sd of 0, a number outside the
+quantity's support - is refused here too, for a frame may not have passed `check_frame`.
+
+`voices` groups the claims that count as one source: those that share a source key, and those that repeat
+identical numbers on one basis, such as a table and the section it sums up.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from sinkrisk import units
-from sinkrisk.errors import InputError, Problem
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.priors import fitting, tables
-from sinkrisk.priors.families import Family, Normal
+from sinkrisk.priors.families import Family, Lognormal, Normal
+from sinkrisk.priors.quantiles import connected
 from sinkrisk.priors.references import split_keys
 
 MASS_TOLERANCE = 1e-3
@@ -125,16 +136,20 @@ def read_claim(row: dict[str, Any], rule: Rule, mass: float, one_sided: OneSided
     Raises
     ------
     InputError
-        For a claim that states nothing but the edge of the support.
+        For a claim that states nothing but the edge of the support; for low above high, a number that
+        is not finite, an sd that is not above 0, a number outside the support.
     """
     scale = units.factor(str(row["unit"]), rule.unit)
+    _check_numbers(row, rule, scale)
     low, high, central, sd = (float(row[key]) * scale for key in ("low", "high", "central", "sd"))
     mass = mass if math.isnan(row["interval"]) else float(row["interval"])
     if not math.isnan(central) and not math.isnan(sd):
         return _plus_minus(central, sd, rule, str(row["id"]))
     low = math.nan if low <= rule.lower else low
     high = math.nan if high >= rule.upper else high
-    if math.isnan(low) and math.isnan(high) and (math.isnan(central) or _on_edge(central, rule)):
+    empty = math.isnan(low) and math.isnan(high) and (math.isnan(central) or _on_edge(central, rule))
+    # Below the least or above the most value there is: nothing is left to be distributed.
+    if empty or high <= rule.lower or low >= rule.upper:
         what = "a claim that only states the edge of the support"
         raise InputError(Problem(what, got=str(row["id"]), hint="give a bound inside the support"))
     if low < high:
@@ -152,6 +167,67 @@ def read_claim(row: dict[str, Any], rule: Rule, mass: float, one_sided: OneSided
         low = _reached(high, -1, rule)
         reading = f"one-sided below {high:g}, reach {rule.reach:g} assumed"
     return _interval(low, high, mass, rule, reading, str(row["id"]))
+
+
+def voices(rows: Sequence[dict[str, Any]], rule: Rule) -> list[int]:
+    """Return a group number per claim; the claims of one group are one source and share its weight.
+
+    One source are claims that share a source key, directly or by a chain, and claims on one basis of
+    identical numbers, whatever sources they cite: the review's table and its own section repeat each
+    other, and a second study that had measured the very same would be rarer than a copied one.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Claims on one quantity of one pathway (or the group that speaks for it).
+    rule : Rule
+
+    Examples
+    --------
+    >>> one = {"low": 1.0, "high": 2.0, "central": math.nan, "sd": math.nan, "basis": "net"}
+    >>> one |= {"unit": "GJ/tCO2", "source": "a2020"}
+    >>> other = one | {"source": "b2021"}
+    >>> voices([one, other, other | {"source": "c2022", "high": 3.0}], rule_of("energy"))
+    [0, 0, 1]
+    """
+    return connected([(*split_keys(str(row["source"])), _numbers(row, rule)) for row in rows])
+
+
+def _numbers(row: dict[str, Any], rule: Rule) -> str:
+    """Return what a claim states as one key, in the quantity's unit; no source key has a space."""
+    scale = units.factor(str(row["unit"]), rule.unit)
+    stated = (float(row[name]) * scale for name in ("low", "high", "central", "sd"))
+    return f"{row['basis']}: " + " ".join(f"{number:.12g}" for number in stated)
+
+
+def _check_numbers(row: dict[str, Any], rule: Rule, scale: float) -> None:
+    """Raise every reason for which the numbers of a claim cannot be read, in the claim's own unit."""
+    found, who = Problems(), f"claim {row['id']}"
+    numbers = {name: float(row[name]) for name in ("low", "high", "central", "sd")}
+    support = f"{rule.lower / scale:g} to {rule.upper / scale:g}"
+    for name, number in numbers.items():
+        if math.isinf(number):
+            hint = "leave the cell empty where a claim has no such bound"
+            found.add(f"{who}: not a finite number", got=number, allowed="a number", key=name, hint=hint)
+        elif name == "sd":
+            if number <= 0.0:
+                found.add(f"{who}: not a standard deviation", got=number, allowed="above 0", key=name)
+        elif not _within(number * scale, rule) and not math.isnan(number):
+            found.add(f"{who}: outside the support of {rule.quantity}", got=number, allowed=support, key=name)
+    low, high = numbers["low"], numbers["high"]
+    if low > high and not found:
+        found.add(f"{who}: low lies above high", got=low, allowed=f"at most {high:g}", key="low")
+    on_edge = numbers["central"] * scale in (rule.lower, rule.upper)
+    if on_edge and not math.isnan(numbers["sd"]) and not found:
+        what = f"{who}: a mean on the edge of the support leaves no room for an sd"
+        found.add(what, got=numbers["central"], allowed=f"inside {support}", key="central")
+    found.raise_if_any()
+
+
+def _within(value: float, rule: Rule) -> bool:
+    # The conversion of units may move a bound by its last digit.
+    slack = 1e-12 * abs(value)
+    return rule.lower - slack <= value <= rule.upper + slack
 
 
 def _on_edge(value: float, rule: Rule) -> bool:
@@ -215,14 +291,26 @@ def _scores(mass: float) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _plus_minus(central: float, sd: float, rule: Rule, identity: str) -> Fit:
     reading, shortfall = f"{central:g} plus-minus {sd:g}: normal", ""
-    family = fitting.fit_cut_normal(central, sd, rule.lower, rule.upper)
-    if family is None:
+    support = f"{rule.lower:g} to {rule.upper:g}"
+    family: Family
+    cut = fitting.fit_cut_normal(central, sd, rule.lower, rule.upper)
+    other = fitting.fit_moments(central, sd, rule.lower, rule.upper) if cut is None else None
+    if cut is not None:
+        family = cut
+        if (cut.center, cut.scale) != (central, sd):
+            reading += " with these moments after the cut at the bounds"
+    elif other is not None:
+        family = other
+        name = "lognormal" if isinstance(other, Lognormal) else "beta"
+        reading = (
+            f"{central:g} plus-minus {sd:g}: no cut normal has these on {support}, "
+            f"read as the {name} with these moments"
+        )
+    else:
         family = Normal(central, sd, rule.lower, rule.upper)
         reading += ", cut off at the bounds"
         shortfall = (
-            f"claim {identity}: no distribution on {rule.lower:g} to {rule.upper:g} has mean {central:g} "
+            f"claim {identity}: no distribution on {support} has mean {central:g} "
             f"and sd {sd:g}; cutting the normal off reaches mean {family.mean:.4g} and sd {family.sd:.4g}"
         )
-    elif (family.center, family.scale) != (central, sd):
-        reading += " with these moments after the cut at the bounds"
     return Fit(family, reading, math.nan, math.nan, math.nan, math.nan, shortfall)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sinkrisk.priors import statements as st
-from sinkrisk.priors.findings import Finding, Library, computed
+from sinkrisk.priors.findings import Finding, Library, computed, one_sd, severity
 from sinkrisk.priors.rules_sums import sum_of_parts
 from sinkrisk.priors.statements import Statement
 
@@ -43,7 +43,8 @@ def shares_and_ratios(library: Library) -> Iterator[Finding]:
             continue
         low, high, used = min(scaled, key=lambda r: max(r[0] - most, least - r[1]))
         text = f"{stated.definition.partition(';')[0]}: the stated sizes give another"
-        yield computed(f"{names[form['form']]} stated and computed", stated, low, high, used, text)
+        sd = _sd_of_ratio(low / scale, high / scale, used) * scale
+        yield computed(f"{names[form['form']]} stated and computed", stated, low, high, used, text, sd)
 
 
 def _ratios(library: Library, stated: Statement, rest: str) -> list[Ratio]:
@@ -102,6 +103,21 @@ def _ratio(part: Statement, whole: Sequence[Statement], *, inside: bool = True) 
     lower = least / high if math.isfinite(high) else -math.inf
     upper = most / low if math.isfinite(low) else math.inf
     return (lower, upper, used)
+
+
+def _sd_of_ratio(low: float, high: float, used: Sequence[Statement]) -> float:
+    """Return the standard deviation of part over whole, by first-order propagation of the stated ones.
+
+    Errors of part and whole are taken as independent; a part named in the whole moves both.
+    """
+    part, wholes = used[0], used[1:]
+    rest = [w.to(part.unit) for w in wholes if w.subject != part.subject]
+    size = math.fsum(_middle(s) for s in rest)
+    ratio = 0.5 * (low + high)
+    if not all(math.isfinite(x) and x != 0.0 for x in (size, ratio, _middle(part))):
+        return 0.0
+    relative = math.hypot(one_sd(part) / _middle(part), one_sd(*rest) / size)
+    return abs(ratio) * relative * (1.0 - ratio if len(rest) < len(wholes) else 1.0)
 
 
 def _sizes(library: Library, subject: str, measure: str, geography: str) -> list[Statement]:
@@ -221,7 +237,13 @@ def ranks(library: Library) -> Iterator[Finding]:
         nearest = min(range(len(ranked)), key=lambda i: abs(ranked[i] - stated.low))
         listed = ", ".join(f"{s.subject} {s.printed()}" for s in orders[nearest])
         text = f"by size: {listed}"
-        yield computed("ranks", stated, ranked[nearest], ranked[nearest], orders[nearest], text)
+        finding = computed("ranks", stated, ranked[nearest], ranked[nearest], orders[nearest], text)
+        # A rank is open where its holder's size is within one standard deviation of the component's own.
+        order, place = orders[nearest], round(stated.low) - 1
+        if 0 <= place < len(order):
+            yield replace(finding, severity=severity(order[ranked[nearest] - 1], order[place]))
+        else:
+            yield finding
 
 
 def _orders(library: Library, stated: Statement, measure: str, names: Sequence[str]) -> list[list[Statement]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from sinkrisk.priors import statements as st
-from sinkrisk.priors.findings import Finding, Library, Relation, comparable_pairs, computed, gap, pair
+from sinkrisk.priors.findings import Finding, Library, Relation, comparable_pairs, computed, gap, one_sd, pair
 from sinkrisk.priors.statements import Statement
 
 CONSTANT_WINDOWS = 4
@@ -65,7 +65,7 @@ def sums(library: Library) -> Iterator[Finding]:
                     continue
                 names = ", ".join(dict.fromkeys(s.subject for s in used))
                 text = f"the parts ({names}) do not add up to the whole"
-                findings.append(computed("sums of parts", whole, low, high, used, text))
+                findings.append(computed("sums of parts", whole, low, high, used, text, one_sd(*used)))
             if findings and all(f is not None for f in findings):
                 yield from (f for f in findings if f is not None)
 
@@ -170,7 +170,9 @@ def definitions_mixed(library: Library) -> Iterator[Finding]:
                 text = f"net sinks of ecosystems, added, against the gross {relation.whole} sink"
                 if total[3]:
                     text += f"; not stated: {', '.join(total[3])}"
-                yield computed("definitions mixed", whole, total[0], total[1], total[2], text)
+                yield computed(
+                    "definitions mixed", whole, total[0], total[1], total[2], text, one_sd(*total[2])
+                )
     for a, b in comparable_pairs(library.observed):
         if (a.method == "attribution") != (b.method == "attribution"):
             difference = gap(a, b)

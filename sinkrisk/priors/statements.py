@@ -178,14 +178,18 @@ def read_observations(table: pd.DataFrame, name: str) -> list[Statement]:
 
 
 def read_claims(table: pd.DataFrame) -> list[Statement]:
-    """Return the statements of the claims table; assumptions are none."""
+    """Return the statements of the claims table; assumptions are none.
+
+    The basis is the table's, also where the note says that it is our reading of a source without one: a
+    potential read as technical lies inside a larger theoretical one and is not contradicted by it.
+    """
     halves = _halves(table, ("central", "low", "high"))
     found = []
     for row, half in zip(table.to_dict("records"), halves, strict=True):
         bounds = _bounds(row, "central")
         if row["source"] == ASSUMPTION or bounds is None:
             continue
-        silent = row["basis"] == "unspecified" or "states no basis" in row["note"]
+        silent = row["basis"] == "unspecified"
         found.append(
             Statement(
                 table="claims", subject=row["pathway"], quantity=row["quantity"],

@@ -23,9 +23,8 @@ from sinkrisk import files
 from sinkrisk.errors import InputError
 from sinkrisk.priors import layouts, tables
 from sinkrisk.priors.families import BetaScaled, Family, Lognormal, Normal
-from sinkrisk.priors.quantiles import connected, share_weights
-from sinkrisk.priors.readings import Fit, OneSided, Rule, read_claim, rule_of
-from sinkrisk.priors.references import split_keys
+from sinkrisk.priors.quantiles import share_weights
+from sinkrisk.priors.readings import Fit, OneSided, Rule, read_claim, rule_of, voices
 from sinkrisk.priors.selecting import Selection, groups_of, rows_by_quantity, select
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ MASS = 0.9
 
 FILE = "elicited.csv"
 
-_VERSION = 1  # Raise when a claim is read differently: every stored fit is then out of date.
+_VERSION = 2  # Raise when a claim is read differently: every stored fit is then out of date.
 _HASHED = ("id", "low", "high", "central", "sd", "unit", "interval", "basis", "source")
 
 
@@ -145,7 +144,7 @@ def fitted_rows(claims: pd.DataFrame) -> Iterator[Row]:
         rule = rule_of(key.quantity)
         chosen = select(rows[key.quantity], key.pathway, rule, key.basis)
         digest = hash_of_claims(chosen.rows, rule, MASS, "spread")
-        weights = share_weights(connected([split_keys(row["source"]) for row in chosen.rows]))
+        weights = share_weights(voices(chosen.rows, rule))
         for row, weight in zip(chosen.rows, weights, strict=True):
             fit = read_claim(row, rule, MASS)
             yield {

@@ -339,7 +339,7 @@ FAMOUS = [
     ("text against table", "biochar", "global", "0.5 to 2", "2.2 to 6.6"),
     ("text against table", "forests", "global", "1.1 +- 0.8", "2.15"),
     ("text against table", "ocean", "global", "2.9 +- 0.4", "2.5 +- 0.5"),
-    ("groups and members", "oae_oif", "global", "5 to 20", "11 to 103"),
+    ("groups and members", "ew_carbonation", "global", "5 to 10", "3 to 6"),
     ("units and magnitudes", "wetlands", "china", "0.12", "6.57"),
     ("units and magnitudes", "beccs", "illinois", "1 MtCO2/yr", "1000 tCO2/day"),
     ("products", "biochar", "global", "0.25", "0.55"),
@@ -366,6 +366,37 @@ def test_the_famous_ones_are_found(table, rule, subject, geography, a, b):
         rows["statement_a"].str.contains(a, regex=False) & rows["statement_b"].str.contains(b, regex=False)
     ]
     assert len(hits) == 1
+
+
+def test_the_severity_says_whether_both_can_hold(table):
+    assert set(table["severity"]) == set(findings.SEVERITIES)
+    assert (table["severity"] == findings.INCOMPATIBLE).sum() >= 30
+
+    def of(subject, a, b):
+        hit = table["statement_a"].str.contains(a, regex=False)
+        hit &= table["statement_b"].str.contains(b, regex=False) & (table["subject"] == subject)
+        return table.loc[hit, "severity"].tolist()
+
+    # 0.4 apart, the sds together 0.64; 1.05 apart, the sd 0.8.
+    assert of("ocean", "2.9 +- 0.4", "2.5 +- 0.5") == [findings.WITHIN]
+    assert of("forests", "1.1 +- 0.8", "2.15") == [findings.INCOMPATIBLE]
+    assert of("beccs", "60 to 120", "100 to 200") == [findings.OVERLAPPING]
+    assert of("biochar", "0.5 to 2", "2.2 to 6.6") == [findings.INCOMPATIBLE]
+    # 2.9 +- 0.4 and 3.2 +- 0.9: which is the larger is open.
+    ranks = table[table["rule"] == "ranks"].set_index("subject")["severity"].to_dict()
+    assert ranks == {"ocean": findings.WITHIN, "wetlands": findings.INCOMPATIBLE}
+
+
+def test_a_technical_potential_inside_a_theoretical_one_is_not_accused(table):
+    rows = table[table["quantity"] == "potential"]
+    assert not rows["subject"].eq("oae_oif").any()
+    assert not (rows["subject"].eq("daccs") & rows["statement_a"].eq("5 to 10 GtCO2/yr")).any()
+
+
+def test_the_shares_of_one_paragraph_that_speak_of_now_have_one_date():
+    rows = priors.load_observations("overview")
+    now = rows[rows["locator"].eq("section 3.1, paragraph 2") & rows["unit"].eq("%")]
+    assert set(zip(now["start"], now["end"], now["kind"], strict=True)) == {(2014, 2023, "observed")}
 
 
 def test_statements_that_agree_are_not_accused(table):

@@ -93,12 +93,78 @@ def test_plus_minus_has_the_stated_mean_and_sd_on_the_support():
     np.testing.assert_allclose(far.ppf(q), stats.norm(300.0, 20.0).ppf(q), rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ratio", [0.95, 0.98, 1.0, 1.5, 2.0])
+def test_a_plus_minus_that_no_cut_normal_has_is_a_lognormal(ratio):
+    got = priors.elicit(table(claim(central=100.0, sd=100.0 * ratio)), "daccs", "cost")
+    assert (got.mean, got.sd) == pytest.approx((100.0, 100.0 * ratio), rel=1e-7)
+    reading = got.used["reading"].iloc[0]
+    if ratio >= 0.98:
+        assert "no cut normal has these on 0 to inf, read as the lognormal with these moments" in reading
+    else:
+        assert reading.endswith("normal with these moments after the cut at the bounds")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_plus_minus_of_a_share_that_no_cut_normal_has_is_a_beta():
+    rows = table(claim(quantity="reversal_loss", unit="1", central=0.1, sd=0.2, basis="realistic"))
+    got = priors.elicit(rows, "daccs", "reversal_loss")
+    assert (got.mean, got.sd) == pytest.approx((0.1, 0.2), rel=1e-9)
+    assert "read as the beta with these moments" in got.used["reading"].iloc[0]
+
+
 def test_a_plus_minus_that_no_distribution_has_warns_and_is_cut():
-    rows = table(claim(central=300.0, sd=400.0))
-    with pytest.warns(ElicitationWarning, match=r"claim c0: no distribution on 0 to inf has mean 300"):
-        got = priors.elicit(rows, "daccs", "cost")
-    oracle = stats.truncnorm(-0.75, math.inf, loc=300.0, scale=400.0)
+    # No variance on 0 to 1 exceeds mean (1 - mean).
+    rows = table(claim(quantity="reversal_loss", unit="1", central=0.5, sd=0.6, basis="realistic"))
+    with pytest.warns(ElicitationWarning, match=r"claim c0: no distribution on 0 to 1 has mean 0.5"):
+        got = priors.elicit(rows, "daccs", "reversal_loss")
+    oracle = stats.truncnorm(-0.5 / 0.6, 0.5 / 0.6, loc=0.5, scale=0.6)
     assert (got.mean, got.sd) == pytest.approx((oracle.mean(), oracle.std()), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"low": 400.0, "high": 100.0}, r"key 'low': claim c0: low lies above high: got 400.*at most 100"),
+        ({"low": 100.0, "high": math.inf}, r"key 'high': claim c0: not a finite number: got inf"),
+        ({"low": -math.inf, "high": 100.0}, r"key 'low': claim c0: not a finite number: got -inf"),
+        ({"central": 100.0, "sd": 0.0}, r"key 'sd': claim c0: not a standard deviation: got 0.*above 0"),
+        ({"central": 100.0, "sd": -5.0}, r"key 'sd': claim c0: not a standard deviation: got -5"),
+        ({"low": -5.0, "high": 100.0}, r"key 'low': claim c0: outside the support of cost: got -5.*0 to inf"),
+        ({"central": -100.0, "sd": 5.0}, r"key 'central': claim c0: outside the support of cost"),
+        ({"central": 0.0, "sd": 5.0}, r"key 'central': claim c0: a mean on the edge"),
+        ({"high": 0.0}, r"only states the edge of the support: got 'c0'"),
+        ({"low": 0.0, "high": 0.0}, r"only states the edge of the support: got 'c0'"),
+    ],
+)
+def test_claims_that_make_no_sense_are_refused(cells, message):
+    with pytest.raises(InputError, match=message):
+        priors.elicit(table(claim(**cells)), "daccs", "cost")
+    with pytest.raises(InputError, match=message):
+        priors.elicit_all(table(claim(**cells)))
+
+
+def test_a_bound_beyond_a_share_is_refused():
+    rows = table(claim(quantity="reversal_loss", unit="1", low=0.2, high=1.5, basis="realistic"))
+    with pytest.raises(
+        InputError, match=r"key 'high': .*outside the support of reversal_loss: got 1.5.*0 to 1"
+    ):
+        priors.elicit(rows, "daccs", "reversal_loss")
+
+
+def test_identical_numbers_on_one_basis_are_one_source():
+    """The table and its own section: a repeat, whatever the two cite."""
+    repeated = claim(low=300.0, high=600.0, source="b2020")
+    rows = table(claim(low=300.0, high=600.0), repeated, claim(low=60.0, high=90.0, source="c2020"))
+    got = priors.elicit(rows, "daccs", "cost")
+    assert got.used["weight"].tolist() == [0.25, 0.25, 0.5]
+    assert len(got.parts) == 2
+    other = table(claim(low=300.0, high=600.0), repeated | {"basis": "net"})
+    both = priors.elicit(other, "daccs", "cost", basis=["unspecified", "net"])
+    assert len(both.parts) == 2
+    claims = priors.load_claims()
+    assert len(priors.elicit(claims, "daccs", "cost").parts) == 1
+    assert priors.elicit(claims, "biochar", "cost").used["weight"].tolist() == [0.25, 0.5, 0.25]
 
 
 def test_units_are_converted_to_that_of_the_quantity():

@@ -56,9 +56,30 @@ def test_cut_normals_have_the_moments_asked_for(mean, ratio):
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.5, 4.0])
-def test_no_cut_normal_has_an_sd_beyond_the_distance_to_its_bound(ratio):
+def test_beyond_the_exponential_the_lognormal_takes_the_place_of_the_cut_normal(ratio):
     """On a half-line the exponential is the limit: its sd equals its mean."""
     assert fitting.fit_cut_normal(2.0, 2.0 * ratio, 0.0, math.inf) is None
+    oracle = fitting.fit_moments(2.0, 2.0 * ratio, 0.0, math.inf)
+    mean, variance = stats.lognorm(s=oracle.sigma, scale=math.exp(oracle.mu)).stats("mv")
+    assert (mean, math.sqrt(variance)) == pytest.approx((2.0, 2.0 * ratio), rel=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [0.95, 0.97, 0.98, 0.985, 0.99, 0.999, 1.0, 1.1, 1.5, 2.0])
+def test_one_of_the_two_fits_has_the_moments_at_every_ratio(ratio):
+    cut = fitting.fit_cut_normal(100.0, 100.0 * ratio, 0.0, math.inf)
+    fitted = cut or fitting.fit_moments(100.0, 100.0 * ratio, 0.0, math.inf)
+    assert (fitted.mean, fitted.sd) == pytest.approx((100.0, 100.0 * ratio), rel=1e-7)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.5, 0.3), (0.5, 0.499), (0.1, 0.25), (0.02, 0.1)])
+def test_bounded_moments_are_those_of_a_beta_up_to_the_two_point_distribution(mean, sd):
+    assert fitting.fit_cut_normal(mean, sd, 0.0, 1.0) is None
+    fitted = fitting.fit_moments(mean, sd, 0.0, 1.0)
+    oracle = stats.beta(fitted.a, fitted.b)
+    assert (oracle.mean(), oracle.std()) == pytest.approx((mean, sd), rel=1e-9)
+    assert fitting.fit_moments(mean, math.sqrt(mean * (1.0 - mean)) * 1.001, 0.0, 1.0) is None
+    assert fitting.fit_moments(mean, sd, 0.0, 1.0) is not None
+    assert fitting.fit_moments(mean, sd, -1.0, math.inf) is None
 
 
 def test_the_logit_normal_against_a_fine_grid():
