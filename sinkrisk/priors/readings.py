@@ -143,6 +143,9 @@ def read_claim(row: dict[str, Any], rule: Rule, mass: float, one_sided: OneSided
     _check_numbers(row, rule, scale)
     low, high, central, sd = (float(row[key]) * scale for key in ("low", "high", "central", "sd"))
     mass = mass if math.isnan(row["interval"]) else float(row["interval"])
+    if not 0.0 < mass < 1.0:
+        what = f"claim {row['id']}: an interval that holds everything says nothing of the shape within it"
+        raise InputError(Problem(what, got=mass, allowed="above 0 and below 1", key="interval"))
     if not math.isnan(central) and not math.isnan(sd):
         return _plus_minus(central, sd, rule, str(row["id"]))
     low = math.nan if low <= rule.lower else low

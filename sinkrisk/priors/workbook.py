@@ -121,7 +121,7 @@ def read_workbook(path: str | os.PathLike[str], *, historical: bool = False) -> 
     members.check_names([series for estimates in read for series in estimates.series], found)
     for estimates in read:
         if estimates.assessed_sd is not None:
-            annual = annual.with_sd(estimates.subject, estimates.assessed_sd)
+            annual = annual.with_sd(estimates.subject, estimates.assessed_sd, found)
     if not found:
         check_agreement(annual, read, found)
     early = budget.read_long(long, annual, found, skipped, historical=historical)

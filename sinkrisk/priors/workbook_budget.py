@@ -75,12 +75,13 @@ class AnnualBudget:
             }
         )
 
-    def with_sd(self, component: str, stated: Series) -> AnnualBudget:
+    def with_sd(self, component: str, stated: Series, found: Problems) -> AnnualBudget:
         """Return the budget with the yearly standard deviations another sheet states for a component."""
         if component not in self.series:
             return self
         one = self.series[component]
         sd = stated.on(one.years)
+        refuse_negative(stated, found)
         note = f"sd: column '{stated.estimate}' of {stated.sheet}"
         changed = replace(one, sd=np.where(sd > 0, sd, np.nan), note=note)
         return replace(self, series={**self.series, component: changed})
@@ -282,6 +283,14 @@ def _conventions(table: Table, unit: str) -> dict[str, tuple[float, str, int, st
     return stated
 
 
+def refuse_negative(sd: Series, found: Problems) -> None:
+    """Collect the negative numbers of a column of standard deviations: it is misread or mistyped."""
+    for value, row in zip(sd.values, sd.rows, strict=True):
+        if value < 0.0:
+            what = f"sheet '{sd.sheet}': a standard deviation below 0"
+            found.add(what, got=float(value), allowed="above 0", row=row + 1, key=letters(sd.column))
+
+
 def _sd(
     series: Series,
     column: Column | None,
@@ -293,9 +302,9 @@ def _sd(
     """Return the standard deviations as the workbook states them, and where."""
     if column is not None:
         read = column_series(table, column, unit, found, component="", method="", estimate="")
-        return np.where(
-            read.values > 0, read.values, np.nan
-        ), f"sd: column {column.label}, {table.sheet.name}"
+        refuse_negative(read, found)
+        sd = np.where(read.values > 0, read.values, np.nan)
+        return sd, f"sd: column {column.label}, {table.sheet.name}"
     if stated is None:
         return None, "sd not stated by the workbook"
     number, of, since, place = stated

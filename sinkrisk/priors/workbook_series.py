@@ -27,6 +27,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+MAX_FLUX = 100.0
+"""Largest flux of a year taken for one, GtC/yr: the largest there is, fossil emissions, is a tenth of it."""
+
+
 @dataclass(frozen=True)
 class Skipped:
     """Something of a workbook that was left out.
@@ -137,6 +141,7 @@ def column_series(
             found.add(
                 f"{sheet}: not a number under '{column.label}'", got=cell, hint=hint, row=row + 1, key=key
             )
+    _refuse_fill_values(values, table, column, found)
     return Series(
         years=np.array(table.years, dtype=np.int64),
         values=values,
@@ -145,6 +150,22 @@ def column_series(
         rows=table.rows,
         **fields,
     )
+
+
+def _refuse_fill_values(values: Floats, table: Table, column: Column, found: Problems) -> None:
+    """Collect single numbers no flux can reach; a whole column of them is a unit, judged elsewhere."""
+    large = np.abs(values) > MAX_FLUX
+    if not large.any() or float(np.nanmedian(np.abs(values))) > MAX_FLUX:
+        return
+    for place in np.flatnonzero(large):
+        found.add(
+            f"sheet '{table.sheet.name}': no flux of a year is this large, under '{column.label}'",
+            got=float(values[place]),
+            allowed=f"up to {MAX_FLUX:g} {UNIT} either way",
+            hint="a fill value?",
+            row=table.rows[place] + 1,
+            key=letters(column.index),
+        )
 
 
 def _numeric(cell: Any) -> bool:

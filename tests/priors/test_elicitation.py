@@ -424,3 +424,10 @@ def test_a_bound_on_a_young_capacity_leaves_orders_of_magnitude_open():
     elicited = priors.elicit(priors.load_claims(), "daccs", "current_capacity")
     np.testing.assert_allclose(elicited.interval(0.9), (2e-5, 0.02), rtol=1e-9)
     assert elicited.used["reading"].iloc[0] == "one-sided below 0.02, reach 1000 assumed"
+
+
+def test_an_interval_that_holds_everything_is_refused():
+    claims = priors.load_claims()
+    one = claims[claims["id"] == "daccs_cost_1"].assign(interval=1.0)
+    with pytest.raises(InputError, match=r"claim daccs_cost_1: an interval that holds everything.*below 1"):
+        priors.elicit(one, "daccs", "cost")

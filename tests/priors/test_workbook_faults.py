@@ -422,3 +422,20 @@ def test_a_mean_that_differs_fails_and_names_the_column(changed):
     assert checks["ensemble means"].passed is False
     assert "F" in checks["ensemble means"].text
     assert "is 1000 times too large" in checks["ensemble means"].text
+
+
+@pytest.mark.parametrize("value", [-999.0, 9.97e36])
+def test_a_fill_value_among_the_members_is_refused(edited, value):
+    def fill(sheet):
+        cell = [c for c in sheet[40] if isinstance(c.value, int | float)][-1]
+        cell.value = value
+
+    _refused(lambda: edited(fill, "Ocean Sink"), "no flux of a year is this large", "row 40", "a fill value")
+
+
+def test_a_negative_standard_deviation_is_refused(edited):
+    def flip(sheet):
+        column = next(c.column for row in sheet.iter_rows() for c in row if c.value == "1 sigma uncertainty")
+        sheet.cell(32, column).value = -0.3
+
+    _refused(lambda: edited(flip, "Ocean Sink"), "a standard deviation below 0: got -0.3", "row 32")
