@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from collections import defaultdict
 from importlib import metadata
@@ -39,7 +40,8 @@ def table(path: Path) -> str:
             median = item["stats"]["median"]
             cells = item["extra_info"].get("cells")
             note = f"{cells / median:.2e} cells/s" if cells else ""
-            case = (item["param"] or item["name"]).lstrip("0123456789 ")
+            # A number before the first blank only orders the cases.
+            case = re.sub(r"^\d+ ", "", item["param"] or item["name"])
             lines.append(f"| {group} | {case} | {median:.4g} | {median / base:.2f} | {note} |")
     return "\n".join(lines) + "\n"
 
