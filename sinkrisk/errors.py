@@ -15,6 +15,9 @@ from typing import Any
 EXIT_BAD_INPUT = 2
 EXIT_UNCONVERGED = 3
 
+MOST_SHOWN = 60
+"""Problems a message shows: one cause can give hundreds, and nobody reads them."""
+
 _NOTHING = object()
 
 
@@ -112,8 +115,10 @@ class InputError(SinkriskError, ValueError):
     def _message(self) -> str:
         if len(self.problems) == 1:
             return str(self.problems[0])
-        lines = "\n".join(f"  - {p}" for p in self.problems)
-        return f"{len(self.problems)} problems:\n{lines}"
+        lines = "\n".join(f"  - {p}" for p in self.problems[:MOST_SHOWN])
+        more = len(self.problems) - MOST_SHOWN
+        rest = f"\n  ... and {more} more; they are in the error's `problems`" if more > 0 else ""
+        return f"{len(self.problems)} problems:\n{lines}{rest}"
 
 
 class ConvergenceError(SinkriskError):

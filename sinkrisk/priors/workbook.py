@@ -155,8 +155,24 @@ def load_workbook(path: str | os.PathLike[str]) -> pd.DataFrame:
     DataFrame
         As `Workbook.observations`. ``attrs`` hold ``path``, ``release``, ``version``, ``doi``,
         ``skipped`` and ``notes`` as plain strings.
+
+    Raises
+    ------
+    InputError
+        As `read_workbook`, and where a sheet's printed mean proves that one member's column has
+        another unit or sign: `read_workbook` still reads such a file, for `check_workbook` to show.
     """
-    return read_workbook(path).observations
+    book = read_workbook(path)
+    found = Problems(file=str(path))
+    proved = book.ensembles[(book.ensembles["suspect"] != "") & ~book.ensembles["assessed"].astype(bool)]
+    for (sheet, label, cause), rows in proved.groupby(["sheet", "label", "suspect"], sort=False):
+        found.add(
+            f"sheet '{sheet}': the printed mean '{label}' holds only if one column is mended",
+            got=cause,
+            hint=f"it differs in {len(rows)} years; mend the column, or look with `sinkrisk data check`",
+        )
+    found.raise_if_any()
+    return book.observations
 
 
 def _tables(path: Path, skipped: list[Skipped]) -> list[Table]:

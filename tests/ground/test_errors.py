@@ -64,3 +64,12 @@ def test_missing_dependency_says_what_to_install():
 @pytest.mark.parametrize(("got", "near"), [("forest", "forests"), ("zzz", None)])
 def test_did_you_mean(got, near):
     assert did_you_mean(got, ["forests", "wetlands"]) == near
+
+
+def test_hundreds_of_problems_are_counted_but_not_all_shown():
+    error = InputError([Problem(f"fault {i}") for i in range(413)])
+    lines = str(error).splitlines()
+    assert lines[0] == "413 problems:"
+    assert lines[-1] == "  ... and 353 more; they are in the error's `problems`"
+    assert len(lines) == 62
+    assert len(error.problems) == 413

@@ -439,3 +439,18 @@ def test_a_negative_standard_deviation_is_refused(edited):
         sheet.cell(32, column).value = -0.3
 
     _refused(lambda: edited(flip, "Ocean Sink"), "a standard deviation below 0: got -0.3", "row 32")
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(1000.0, "1000 times too large"), (-1.0, "sign"), (44 / 12, "CO2")]
+)
+def test_a_member_of_another_unit_or_sign_does_not_load(edited, factor, words):
+    """The mean printed beside the members says which column it is."""
+
+    def scale(sheet):
+        header = next(r for r in range(1, 60) if str(sheet.cell(r, 1).value).lower() == "year")
+        for row in range(header + 1, sheet.max_row + 1):
+            if isinstance(sheet.cell(row, 6).value, int | float):
+                sheet.cell(row, 6).value *= factor
+
+    _refused(lambda: edited(scale, "Terrestrial Sink"), "holds only if one column is mended", words)
