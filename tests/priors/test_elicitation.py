@@ -392,7 +392,8 @@ def test_pooled_mean_and_sd_match_a_fine_grid():
 )
 @pytest.mark.parametrize("pool", ["linear", "hierarchical"])
 def test_to_pymc_has_the_pools_density(pathway, quantity, pool):
-    pymc = pytest.importorskip("pymc")
+    import pymc
+
     got = priors.elicit(priors.load_claims(), pathway, quantity, pool=pool)
     with pymc.Model():
         variable = got.to_pymc("x")
@@ -402,7 +403,8 @@ def test_to_pymc_has_the_pools_density(pathway, quantity, pool):
 
 
 def test_draws_of_the_pymc_prior_follow_the_elicited_one():
-    pymc = pytest.importorskip("pymc")
+    import pymc
+
     got = priors.elicit(priors.load_claims(), "biochar", "potential")
     with pymc.Model():
         variable = got.to_pymc("x")

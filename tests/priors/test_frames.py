@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pandera
 import pytest
 
 from sinkrisk import files, priors
 from sinkrisk.errors import InputError
 from sinkrisk.priors import layouts, tables
 
-pandera = pytest.importorskip("pandera.pandas")
 BAD = Path(__file__).parents[1] / "data" / "bad"
 
 LIBRARY = tables.load_everything()

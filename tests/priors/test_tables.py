@@ -167,7 +167,8 @@ def test_sources_are_counted_and_resolve():
 
 
 def test_the_bibliography_is_valid_bibtex_with_the_same_keys():
-    bibtexparser = pytest.importorskip("bibtexparser")
+    import bibtexparser
+
     text = files.data_path("priors", "references.bib").read_text(encoding="utf-8")
     parsed = {entry["ID"]: entry for entry in bibtexparser.loads(text).entries}
     ours = priors.load_references()
