@@ -356,3 +356,34 @@ RELEASES = Schema(
     ),
     unique=("release",),
 )
+
+
+def _cycle_row(row: Row, add: AddProblem) -> None:
+    _ordered_interval(row, add)
+    if row["family"] in ("fixed", "tabulated"):
+        if math.isnan(row["value"]):
+            add("a fixed row states no value", got="", key="value")
+    elif math.isnan(row["low"]) or math.isnan(row["high"]):
+        add("an uncertain row needs low and high", got="", key="low")
+
+
+CARBON_CYCLE = Schema(
+    "carbon cycle",
+    (
+        Column("process", "identifier"),
+        Column("parameter", "identifier"),
+        # Number of a pool or term, or the year of a tabulated value.
+        Column("place", "integer"),
+        Column("family", "identifier", allowed=("fixed", "tabulated", "normal", "lognormal", "uniform")),
+        Column("value", "number", required=False),
+        Column("low", "number", required=False),
+        Column("high", "number", required=False),
+        Column("interval", "number", required=False, minimum=0.0, maximum=1.0, above=True),
+        # Units of the box model alone, so not among units.UNITS.
+        Column("unit", "unit", extra=("GtC/ppm", "K", "K/GtC")),
+        Column("scenario", required=False),
+        *_SOURCE,
+    ),
+    unique=("process", "parameter", "place"),
+    row_checks=(_cycle_row,),
+)

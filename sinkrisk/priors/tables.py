@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sinkrisk import files, units
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.priors import layouts, references, schemas
+from sinkrisk.priors import layouts, layouts_budget, references, schemas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,9 @@ _TABLES: dict[str, schemas.Schema] = {
     "relations": layouts.RELATIONS,
     "ocean_mechanisms": layouts.OCEAN_MECHANISMS,
     "releases": layouts.RELEASES,
+    "budget": layouts_budget.BUDGET,
+    "carbon_cycle": layouts.CARBON_CYCLE,
+    "budget_statements": layouts_budget.BUDGET_STATEMENTS,
     "elicited": layouts.ELICITED,
 }
 
