@@ -6,9 +6,11 @@ with three faults yields three messages.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from sinkrisk import units
@@ -135,3 +137,17 @@ def value_and_sd_of(
             hint="declare one as an assumption and give its reason in 'note'",
         )
     return value, None
+
+
+def last_digit(values: NDArray[np.float64]) -> float:
+    """Return the unit of the last digit with which the values are printed.
+
+    Examples
+    --------
+    >>> last_digit(np.array([0.6, 0.58]))
+    0.01
+    """
+    for places in range(16):
+        if all(math.isclose(round(float(value), places), float(value), rel_tol=1e-12) for value in values):
+            return float(10.0**-places)
+    return 0.0

@@ -14,20 +14,18 @@ import numpy as np
 import pandas as pd
 
 from sinkrisk.budget.cells import credible, factor_of, value_and_sd_of, window_of
+from sinkrisk.budget.checking import (
+    ATTRIBUTION,
+    KINDS,
+    as_frame,
+    as_numbers,
+    check_components,
+    selected_windows,
+)
 from sinkrisk.budget.identity import DERIVED, REQUIRED, SIGNS, UNIT
 from sinkrisk.budget.shares import constant_shares, describe_shares
-from sinkrisk.budget.windows import overlapping, parse_window, window_label
-from sinkrisk.errors import InputError, Problem, Problems
-
-KINDS: tuple[str, ...] = ("observed", "projection")
-"""Kinds of rows; a blank kind is read as observed."""
-
-ATTRIBUTION: tuple[str, ...] = ("exclude", "include")
-"""What may be done with rows of ``method=attribution``."""
-
-_NEEDED = ("component", "start", "end", "value", "unit")
-_NUMBERS = ("start", "end", "value", "sd", "low", "high", "interval")
-_TEXTS = ("component", "geography", "method", "estimate", "unit", "definition", "kind", "source", "locator")
+from sinkrisk.budget.windows import overlapping, parse_window
+from sinkrisk.errors import Problems
 
 
 @dataclass(frozen=True)
@@ -86,16 +84,16 @@ def read_table(
     InputError
         Everything wrong with the table, each problem with its row.
     """
-    frame = _structure(observations)
+    frame = as_frame(observations)
     file = str(frame.attrs.get("path") or "")
     found = Problems(file=file or None)
     if attribution not in ATTRIBUTION:
         found.add(
             "unknown treatment of attribution rows", got=attribution, allowed=ATTRIBUTION, key="attribution"
         )
-    wanted = _selection(windows, found)
-    frame = _numbers(frame, found)
-    _components(frame, found)
+    wanted = selected_windows(windows, found)
+    frame = as_numbers(frame, found)
+    check_components(frame, found)
     geographies = sorted(set(frame["geography"]))
     if len(geographies) > 1:
         found.add(
@@ -132,82 +130,6 @@ def read_table(
         geography=geographies[0],
         file=file,
     )
-
-
-def _structure(observations: object) -> pd.DataFrame:
-    """Return a copy with every column of the schema, or raise what no row could mend."""
-    if not isinstance(observations, pd.DataFrame):
-        raise InputError(
-            Problem(
-                "observations must be a table",
-                got=type(observations).__name__,
-                allowed="a pandas DataFrame of the observation schema",
-                hint="load one with sinkrisk.load_observations('global')",
-            )
-        )
-    file = observations.attrs.get("path")
-    found = Problems(file=str(file) if file else None)
-    for name in _NEEDED:
-        if name not in observations.columns:
-            found.add("missing column", got=", ".join(map(str, observations.columns)), key=name)
-    if "sd" not in observations.columns and not {"low", "high", "interval"} <= set(observations.columns):
-        found.add("missing column", key="sd", hint="give sd, or low, high and interval")
-    if len(observations) == 0:
-        found.add("the table has no rows")
-    found.raise_if_any()
-    frame = observations.copy()
-    # Errors name a line of the file: the header is line 1 and the reader numbers rows from 0.
-    whole = file and pd.api.types.is_integer_dtype(frame.index.dtype)
-    frame["row"] = frame.index.to_numpy() + 2 if whole else np.arange(1, len(frame) + 1)
-    for name in _TEXTS:
-        frame[name] = frame[name].fillna("").astype(str).str.strip() if name in frame else ""
-    for name in _NUMBERS:
-        if name not in frame:
-            frame[name] = np.nan
-    return frame.reset_index(drop=True)
-
-
-def _selection(windows: Sequence[object] | None, found: Problems) -> tuple[str, ...] | None:
-    if windows is None:
-        return None
-    if isinstance(windows, str) or not isinstance(windows, Sequence) or len(windows) == 0:
-        found.add(
-            "windows must be a list", got=windows, allowed="['1960-1969', [2014, 2023], 2024]", key="windows"
-        )
-        return None
-    labels = []
-    for window in windows:
-        try:
-            labels.append(window_label(*parse_window(window)))
-        except InputError as error:
-            found.extend(error.problems)
-    return tuple(labels)
-
-
-def _numbers(frame: pd.DataFrame, found: Problems) -> pd.DataFrame:
-    for name in _NUMBERS:
-        column = frame[name]
-        numeric = pd.to_numeric(column, errors="coerce").astype(float)
-        blank = column.isna() | (column.astype(str).str.strip() == "")
-        for place in np.flatnonzero((numeric.isna() & ~blank).to_numpy()):
-            found.add("not a number", got=column.iloc[place], row=int(frame["row"].iloc[place]), key=name)
-        frame[name] = numeric
-    return frame
-
-
-def _components(frame: pd.DataFrame, found: Problems) -> None:
-    allowed = [*SIGNS, *DERIVED]
-    for name, rows in frame.groupby("component", sort=False)["row"]:
-        if name not in allowed:
-            more = f"{len(rows)} rows have it" if len(rows) > 1 else None
-            found.add(
-                "unknown component",
-                got=str(name),
-                allowed=allowed,
-                row=int(rows.iloc[0]),
-                key="component",
-                hint=more,
-            )
 
 
 def _rows(

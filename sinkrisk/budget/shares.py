@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sinkrisk import units
+from sinkrisk.budget.cells import last_digit
 from sinkrisk.budget.identity import SINKS, UNIT
 from sinkrisk.budget.windows import window_label
 
@@ -67,7 +68,7 @@ def constant_shares(observations: pd.DataFrame) -> pd.DataFrame:
             continue
         values = column["flux"].to_numpy(dtype=float)
         totals = np.array([emissions[window] for window in column["window"]])
-        digit = _last_digit(column["value"].to_numpy(dtype=float)) * float(column["factor"].iloc[0])
+        digit = last_digit(column["value"].to_numpy(dtype=float)) * float(column["factor"].iloc[0])
         if not np.any(totals) or np.ptp(values) < MIN_SPREAD * digit:
             continue
         share = float(values @ totals / (totals @ totals))
@@ -137,11 +138,3 @@ def _emissions(rows: pd.DataFrame) -> dict[str, float]:
         elif {"fossil", "land_use"} <= set(stated.index):
             out[str(window)] = float(stated["fossil"] + stated["land_use"])
     return out
-
-
-def _last_digit(values: np.ndarray) -> float:
-    """Return the unit of the last digit with which the values are printed, 0.01 for 0.58."""
-    for places in range(16):
-        if all(math.isclose(round(float(value), places), float(value), rel_tol=1e-12) for value in values):
-            return float(10.0**-places)
-    return 0.0
