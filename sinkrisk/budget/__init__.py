@@ -1,7 +1,10 @@
 """The carbon budget: stated estimates reconciled so that the budget closes in every draw.
 
-Data walk through the modules in this order: `reading` checks the observation table, `closed` solves
-it in plain numpy, `reconciling` runs the two and `assembling` labels the answer as a DataTree,
+Data walk through the modules in this order. The model `closed`: `reading` checks the observation table,
+`closed` solves it in plain numpy, `assembling` labels the answer. The models of years: `preparing` checks
+the table, `annual` turns rows into a linear-Gaussian `structure` and its parameters, `dense` or `banded`
+evaluate its likelihood, `operator` and `modelling` put that into PyMC, `sampling` samples the parameters,
+`conditional` draws the fluxes exactly, `labelling` labels them. `reconciling` is the door to both,
 `diagnostics` guards it, and `summarising` and `attribution` turn it into tables.
 """
 
@@ -14,10 +17,44 @@ from sinkrisk import lazy
 if TYPE_CHECKING:
     from sinkrisk.budget.attribution import attribute_imbalance as attribute_imbalance
     from sinkrisk.budget.diagnostics import diagnose as diagnose, gate as gate
+    from sinkrisk.budget.ecosystems import (
+        EcosystemBudget as EcosystemBudget,
+        reconcile_ecosystems as reconcile_ecosystems,
+    )
+    from sinkrisk.budget.emission_paths import (
+        extend_emissions as extend_emissions,
+        gross_emissions as gross_emissions,
+        read_emissions as read_emissions,
+    )
+    from sinkrisk.budget.hierarchical import Fitted as Fitted, fit_annual as fit_annual
+    from sinkrisk.budget.hindcasting import (
+        annual_series as annual_series,
+        hindcast as hindcast,
+        score_hindcast as score_hindcast,
+        true_hindcast as true_hindcast,
+    )
+    from sinkrisk.budget.labelling import check_report_windows as check_report_windows
+    from sinkrisk.budget.outlook_tables import (
+        outlook_result as outlook_result,
+        summarise_outlook as summarise_outlook,
+    )
+    from sinkrisk.budget.preparing import PreparedTable as PreparedTable, prepare_rows as prepare_rows
+    from sinkrisk.budget.projecting import outlook as outlook
+    from sinkrisk.budget.rates import (
+        airborne_fraction as airborne_fraction,
+        sink_rates as sink_rates,
+        trend_table as trend_table,
+        trends as trends,
+    )
     from sinkrisk.budget.reading import BudgetTable as BudgetTable, read_table as read_table
     from sinkrisk.budget.reconciling import get_flux as get_flux, reconcile as reconcile
     from sinkrisk.budget.shares import constant_shares as constant_shares
     from sinkrisk.budget.specification import BudgetSpec as BudgetSpec
+    from sinkrisk.budget.statements import (
+        budget_observations as budget_observations,
+        china_observations as china_observations,
+        ocean_observations as ocean_observations,
+    )
     from sinkrisk.budget.summarising import (
         budget_result as budget_result,
         summarise_budget as summarise_budget,
@@ -34,18 +71,42 @@ __getattr__, __dir__, __all__ = lazy.attach(
     {
         "BudgetSpec": ".specification",
         "BudgetTable": ".reading",
+        "EcosystemBudget": ".ecosystems",
+        "Fitted": ".hierarchical",
+        "PreparedTable": ".preparing",
+        "airborne_fraction": ".rates",
+        "annual_series": ".hindcasting",
         "attribute_imbalance": ".attribution",
+        "budget_observations": ".statements",
         "budget_result": ".summarising",
+        "check_report_windows": ".labelling",
+        "china_observations": ".statements",
         "constant_shares": ".shares",
         "diagnose": ".diagnostics",
+        "extend_emissions": ".emission_paths",
+        "fit_annual": ".hierarchical",
         "gate": ".diagnostics",
         "get_flux": ".reconciling",
+        "gross_emissions": ".emission_paths",
+        "hindcast": ".hindcasting",
+        "ocean_observations": ".statements",
+        "outlook": ".projecting",
+        "outlook_result": ".outlook_tables",
         "overlapping": ".windows",
         "parse_window": ".windows",
+        "prepare_rows": ".preparing",
+        "read_emissions": ".emission_paths",
         "read_table": ".reading",
         "reconcile": ".reconciling",
+        "reconcile_ecosystems": ".ecosystems",
         "reference_window": ".windows",
+        "score_hindcast": ".hindcasting",
+        "sink_rates": ".rates",
         "summarise_budget": ".summarising",
+        "summarise_outlook": ".outlook_tables",
+        "trend_table": ".rates",
+        "trends": ".rates",
+        "true_hindcast": ".hindcasting",
         "window_label": ".windows",
     },
 )

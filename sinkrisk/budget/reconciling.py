@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,14 @@ from sinkrisk.budget.assembling import (
 )
 from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.reading import read_table
-from sinkrisk.budget.specification import MODELS
+from sinkrisk.budget.specification import ERRORS, MODELS, SAMPLERS, SERIES
 from sinkrisk.budget.trees import group
 from sinkrisk.errors import InputError, Problem, Problems
 
 
 def reconcile(
     observations: pd.DataFrame,
-    model: str = "closed",
+    model: str = "hierarchical",
     *,
     draws: int = 1000,
     tune: int = 1000,
@@ -36,44 +37,72 @@ def reconcile(
     progress: object = None,
     attribution: str = "exclude",
     windows: Sequence[object] | None = None,
+    errors: str = "shares",
+    series: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    sampler: str = "nutpie",
+    direct: bool = False,
 ) -> xr.DataTree:
     """Reconcile stated estimates so that the carbon budget closes exactly in every draw.
+
+    The models of years (`hierarchical`, the default; `open`; `robust`) give every component a flux in
+    each year, let the errors live on years with a bias, an autocorrelated and a white share, and
+    learn scales and shares from the data (`annual`, priors in ``priors/budget.csv``). Given those
+    everything is Gaussian: the parameters are sampled with the fluxes integrated out, the fluxes then
+    drawn exactly. `open` adds a flux the budget misses; its mean is confounded with the sum of the
+    biases. `robust` gives each component and method a precision of its own.
 
     The model `closed` takes the stated errors as independent between estimates, components and
     windows, gives the fluxes flat priors, and conditions on
     ``fossil + land_use = atmosphere + ocean + land + cement``. Its posterior is Gaussian and known in
     closed form (`sinkrisk.budget.closed`); the draws are independent draws from it, not a Markov
-    chain. Cement is part of a window's identity only where the table has a row for it; elsewhere
-    fossil emissions are net of cement carbonation and the cement flux is NaN. A component without a
-    row in a window is determined by closure when it is the only one.
+    chain.
+
+    Cement is part of the identity only where the table has rows for it; elsewhere fossil emissions
+    are net of cement carbonation. One component may be without any row: closure determines it.
 
     Parameters
     ----------
     observations : DataFrame
         Rows of the observation schema, of one geography, in any unit of carbon or CO2 per year.
         ``total_emissions`` and ``imbalance`` are sums of the others and never enter. Rows of
-        ``kind=projection`` enter with their stated sd. Where sd is blank, low and high with the mass
-        they hold are read as a central normal interval.
-    model : str
-        One of the budget models; ``"closed"``.
+        ``kind=projection`` enter with their stated sd (closed) or with extra sd (the others). Where sd
+        is blank, low and high with the mass they hold are read as a central normal interval; the models
+        of years also supply sds that a workbook does not state, and say so.
+    model : {"hierarchical", "open", "robust", "closed"}
     draws, chains : int
         Draws per chain and chains.
     tune : int
-        Not used by an exact model; accepted so that every model is called alike.
+        Steps per chain before them; not used by `closed`.
     rng : int, Generator or None
-    progress : object, optional
-        Not used by an exact model.
+    progress : bool, optional
+        Show a bar while sampling.
     attribution : {"exclude", "include"}
         Rows of ``method=attribution`` are shares of emissions, not measurements; they stay out unless
         included.
     windows : sequence, optional
-        Reconcile these windows only: labels ("1960-1969", "1960s"), years or pairs of years.
+        Labels ("1960-1969", "1960s"), years or pairs of years. `closed` reconciles these windows only;
+        the models of years read every row and report these windows, by default those of the table, or
+        the decades, the last ten years and the last year of a table of more than 40.
+    errors : {"shares", "iid"}
+        Error structure of the models of years; ``"iid"`` makes all errors white, for comparison.
+    series : {"assessed", "members"}, optional
+        Which series of a workbook enter: assessed (default) or the individual estimates of ocean, land
+        and land_use. Never both.
+    fixed : mapping, optional
+        Parameters held at a value, by name: ``{"missing_scale": 1e-6}``.
+    sampler : {"nutpie", "elliptical_slice"}
+    direct : bool
+        Sample all latent fluxes by NUTS instead: slow, the cross-check of the marginal likelihood.
 
     Returns
     -------
     DataTree
         ``posterior``: window_flux (chain, draw, component, window) and imbalance (chain, draw,
-        window), GtC/yr. The imbalance of a draw is the sum over components of sign x (stated mean -
+        window), GtC/yr; the models of years add flux (chain, draw, component, year), error and
+        rounding (chain, draw, observation), the parameters (walk_scale, variability, error_scale,
+        error_share, error_correlation, ...), and `open` missing (chain, draw, year), a flux into the
+        air. The imbalance of a draw is the sum over components of sign x (stated mean -
         flux), sign +1 for sources and -1 for sinks, stated mean the inverse-variance pool of the
         component's estimates. The fluxes of a draw sum to zero, so it equals the imbalance of the
         stated means to rounding, the same in every draw; NaN in windows where a component was
@@ -81,8 +110,9 @@ def reconcile(
         component_other). ``posterior_predictive`` and ``log_likelihood``: value (chain, draw,
         observation). ``observed_data``: value (observation). ``constant_data``: sd (observation),
         stated and stated_sd (component, window), sign, in_identity, printed_imbalance, start, end,
-        constant_share (component; share of emissions of a constructed column, else NaN). The priors
-        are flat, so there is no ``prior`` group. The root's attrs hold model, geography, seed,
+        constant_share (component; share of emissions of a constructed column, else NaN). ``prior``:
+        draws of the parameters (models of years; the priors of `closed` are flat). ``sample_stats``
+        and ``exact`` belong to sampled models and to `closed`. The root's attrs hold model, geography, seed,
         settings, notes and excluded rows (JSON).
 
     Raises
@@ -97,14 +127,35 @@ def reconcile(
     ...     "component": ["fossil", "land_use", "atmosphere", "ocean", "land"],
     ...     "start": 2014, "end": 2023, "value": [9.7, 1.1, 5.2, 2.9, 3.2],
     ...     "sd": [0.5, 0.7, 0.2, 0.4, 0.9], "unit": "GtC/yr"})
-    >>> tree = reconcile(frame, rng=1)
+    >>> tree = reconcile(frame, model="closed", rng=1)
     >>> tree["exact"]["mean"].sel(window="2014-2023").values.round(4)
     array([9.7714, 1.24  , 5.1886, 2.8543, 2.9686])
     """
-    _check_arguments(model, draws, tune, chains, rng)
-    table = read_table(observations, attribution=attribution, windows=windows)
+    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else "unseeded" if rng is None else "generator"
     generator = random.generator(int(rng) if isinstance(rng, np.integer) else rng)
+    if model != "closed":
+        # The sampler and its compiler are imported only where they are used.
+        from sinkrisk.budget.hierarchical import fit_annual
+
+        return fit_annual(
+            observations,
+            model=model,
+            errors=errors,
+            draws=int(draws),
+            tune=int(tune),
+            chains=int(chains),
+            generator=generator,
+            progress=bool(progress),
+            attribution=attribution,
+            series=series,
+            windows=windows,
+            fixed=fixed,
+            sampler=sampler,
+            direct=direct,
+            attrs={"seed": seed, "model_description": MODELS[model]},
+        ).tree
+    table = read_table(observations, attribution=attribution, windows=windows)
 
     statement = pool_rows(table)
     mean, covariance = closed.solve(*statement)
@@ -171,8 +222,24 @@ def get_flux(tree: xr.DataTree) -> xr.DataArray:
     )
 
 
-def _check_arguments(model: str, draws: int, tune: int, chains: int, rng: random.RandomSource) -> None:
+def _check_arguments(
+    model: str,
+    draws: int,
+    tune: int,
+    chains: int,
+    rng: random.RandomSource,
+    errors: str,
+    series: str | None,
+    sampler: str,
+) -> None:
     found = Problems()
+    for name, got, allowed in (
+        ("errors", errors, ERRORS),
+        ("series", series or "assessed", SERIES),
+        ("sampler", sampler, SAMPLERS),
+    ):
+        if got not in allowed:
+            found.add(f"unknown {name}", got=got, allowed=allowed, key=name)
     if model not in MODELS:
         found.add("unknown budget model", got=model, allowed=tuple(MODELS), key="model")
     for name, number, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):

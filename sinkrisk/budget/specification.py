@@ -11,9 +11,21 @@ from sinkrisk.budget.windows import PERIODS, parse_window, window_label
 from sinkrisk.errors import InputError, Problem
 
 MODELS: dict[str, str] = {
+    "hierarchical": "annual fluxes, errors on years with bias, autocorrelated and white shares",
+    "open": "hierarchical, with a flux the budget misses",
+    "robust": "hierarchical, with a precision of its own for every component and method",
     "closed": "stated errors independent, windows independent, flat priors; exact",
 }
 """Name -> one line on each budget model."""
+
+ERRORS: tuple[str, ...] = ("shares", "iid")
+"""Error structures of the models of years."""
+
+SERIES: tuple[str, ...] = ("assessed", "members")
+"""Which series of a workbook enter."""
+
+SAMPLERS: tuple[str, ...] = ("nutpie", "elliptical_slice")
+"""Samplers of the parameters."""
 
 RHAT_MAX = 1.01
 """Largest accepted R-hat (rank-normalised, split), the usual threshold of the field."""
@@ -34,6 +46,10 @@ class BudgetSpec(BaseModel):
         A packaged table ("global", "china") or the path of a CSV in the same schema.
     model : str
         One of `MODELS`.
+    errors : {"shares", "iid"}
+        Error structure of the models of years.
+    series : {"assessed", "members"}, optional
+        Which series of a workbook enter.
     draws, tune, chains : int
         Posterior draws per chain, tuning steps (exact models need none) and chains.
     attribution : {"exclude", "include"}
@@ -56,7 +72,9 @@ class BudgetSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     observations: str = Field(default="global", min_length=1)
-    model: Literal["closed"] = "closed"
+    model: Literal["hierarchical", "open", "robust", "closed"] = "hierarchical"
+    errors: Literal["shares", "iid"] = "shares"
+    series: Literal["assessed", "members"] | None = None
     draws: int = Field(default=1000, ge=1, le=1_000_000)
     tune: int = Field(default=1000, ge=0, le=1_000_000)
     chains: int = Field(default=4, ge=2, le=64)

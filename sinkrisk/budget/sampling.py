@@ -1,0 +1,182 @@
+"""Sampling the parameters of an annual model: nutpie's NUTS, or elliptical slices without tuning."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from sinkrisk import rng as random
+from sinkrisk.budget.modelling import Likelihood, make_model
+from sinkrisk.budget.structure import FloatArray
+
+_KEPT_MODELS = 6
+_compiled: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Draws of the parameters.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray, shape (chain, draw, label)
+    stats : Dataset
+        Per chain and draw: diverging, energy, n_steps (nutpie); evaluations (elliptical slice).
+    """
+
+    values: dict[str, FloatArray]
+    stats: xr.Dataset
+
+
+def sample_parameters(
+    likelihood: Likelihood,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    generator: np.random.Generator,
+    progress: bool = False,
+    sampler: str = "nutpie",
+    residual: FloatArray | None = None,
+    cores: int | None = None,
+) -> Sampled:
+    """Sample the parameters on the marginal likelihood.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    draws, tune, chains : int
+        Per chain kept, per chain discarded, and chains.
+    generator : Generator
+    progress : bool
+        Show a bar.
+    sampler : {"nutpie", "elliptical_slice"}
+    residual : ndarray, shape (observation,), optional
+        Other data for the same structure; nothing is compiled anew.
+    cores : int, optional
+        Default all.
+    """
+    if sampler == "elliptical_slice":
+        return _slice(likelihood, draws, tune, chains, generator, residual)
+    import nutpie
+
+    compiled = compiled_model(likelihood)
+    if residual is not None:
+        compiled = compiled.with_data(residual=np.ascontiguousarray(residual))
+    with warnings.catch_warnings():
+        # nutpie announces parts of its own interface; none of it speaks of this model.
+        warnings.simplefilter("ignore", FutureWarning)
+        trace = nutpie.sample(
+            compiled,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores or min(chains, os.cpu_count() or 1),
+            seed=random.seed_of(generator),
+            progress_bar=progress,
+            save_warmup=False,
+            # Individual estimates leave ridges between an error's size and its rho; a low-rank metric
+            # follows them (half the steps, three times the ESS) and only pays where a gradient is dear.
+            adaptation="low_rank" if likelihood.engine == "banded" else "diag",
+        )
+    posterior, stats = trace["posterior"], trace["sample_stats"]
+    packed = np.concatenate([posterior[s.variable].values for s in likelihood.stacks], axis=-1)
+    kept = {
+        name: (("chain", "draw"), stats[name].values)
+        for name in ("diverging", "energy", "n_steps", "logp")
+        if name in stats
+    }
+    return Sampled(likelihood.unpack(packed), xr.Dataset(kept))
+
+
+def compiled_model(likelihood: Likelihood) -> Any:
+    """Return the compiled model of a likelihood, from memory where it was compiled before."""
+    key = _fingerprint(likelihood)
+    if key not in _compiled:
+        import nutpie
+
+        if len(_compiled) >= _KEPT_MODELS:
+            _compiled.pop(next(iter(_compiled)))
+        _compiled[key] = nutpie.compile_pymc_model(make_model(likelihood))
+    return _compiled[key].with_data(residual=likelihood.annual.structure.residual)
+
+
+def _fingerprint(likelihood: Likelihood) -> str:
+    """Return a hash of everything the compiled model depends on, the residuals apart."""
+    digest = hashlib.sha256(likelihood.engine.encode())
+    for stack in likelihood.stacks:
+        digest.update(repr((stack.family, stack.entries)).encode())
+        digest.update(stack.a.tobytes() + stack.b.tobytes())
+    for array in likelihood.arrays:
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _slice(
+    likelihood: Likelihood,
+    draws: int,
+    tune: int,
+    chains: int,
+    generator: np.random.Generator,
+    residual: FloatArray | None,
+) -> Sampled:
+    """Elliptical slice sampling (Murray, Adams and MacKay 2010) in standard-normal coordinates."""
+    parameters = likelihood.annual.parameters
+
+    def log_likelihood(z: FloatArray) -> float:
+        return likelihood(likelihood.pack(parameters.at(z)), residual)[0]
+
+    kept = np.empty((chains, draws, parameters.size))
+    evaluations = np.zeros((chains, draws), dtype=np.int64)
+    for chain in range(chains):
+        z = _start(log_likelihood, parameters.size, generator)
+        level = log_likelihood(z)
+        for step in range(-tune, draws):
+            z, level, count = _ellipse(z, level, log_likelihood, generator)
+            if step >= 0:
+                kept[chain, step] = z
+                evaluations[chain, step] = count
+    stats = xr.Dataset({"evaluations": (("chain", "draw"), evaluations)})
+    return Sampled(parameters.at(kept), stats)
+
+
+def _start(
+    log_likelihood: Callable[[FloatArray], float], size: int, generator: np.random.Generator
+) -> FloatArray:
+    """Return a prior draw of positive likelihood."""
+    for _ in range(1000):
+        z = generator.standard_normal(size)
+        if np.isfinite(log_likelihood(z)):
+            return z
+    raise RuntimeError("no prior draw has a finite likelihood: the data lie outside what the model can say")
+
+
+def _ellipse(
+    z: FloatArray,
+    level: float,
+    log_likelihood: Callable[[FloatArray], float],
+    generator: np.random.Generator,
+) -> tuple[FloatArray, float, int]:
+    """Make one transition; return the new point, its log likelihood and the evaluations it took."""
+    other = generator.standard_normal(z.shape)
+    height = level + np.log(generator.random())
+    angle = generator.uniform(0.0, 2.0 * np.pi)
+    low, high, count = angle - 2.0 * np.pi, angle, 0
+    while True:
+        point = z * np.cos(angle) + other * np.sin(angle)
+        value = log_likelihood(point)
+        count += 1
+        if value > height:
+            return point, value, count
+        if angle < 0.0:
+            low = angle
+        else:
+            high = angle
+        angle = generator.uniform(low, high)
