@@ -1,0 +1,195 @@
+"""Hindcasts: what forecasts from earlier years would have been worth.
+
+A pseudo-hindcast cuts one release at many origins: the values before an origin are those of today's
+release, which nobody knew then. The true hindcast fits an older release and is scored on a later one.
+Emissions after the origin are taken as known; CO2 is not. The pools' shape in ``priors/carbon_cycle.csv``
+was fitted once, partly to decades of one release; scale, offset and spread are estimated at each origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from sinkrisk.budget.forecasting import BASELINES, NEEDED, SINKS, Moments, check_series, forecast_box
+from sinkrisk.errors import InputError, Problem
+
+ORIGINS = range(1989, 2014)
+"""Origins of the standard pseudo-hindcast: last years known."""
+
+HORIZONS = 10
+"""Years ahead."""
+
+MODELS: tuple[str, ...] = ("box", *BASELINES)
+
+
+def annual_series(observations: pd.DataFrame) -> pd.DataFrame:
+    """Return the assessed annual budget of an observation table as one column for each component.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        Observation schema in GtC/yr, for example a workbook's.
+
+    Returns
+    -------
+    DataFrame
+        Index year; the components of the budget that are stated for single years.
+    """
+    rows = observations[
+        (observations["method"] == "assessment") & (observations["start"] == observations["end"])
+    ]
+    if rows.duplicated(["component", "start"]).any():
+        raise InputError("several assessed values for one component and year")
+    series = rows.pivot(index="start", columns="component", values="value").sort_index()
+    missing = [name for name in NEEDED if name not in series]
+    if missing:
+        raise InputError(Problem("no assessed annual series", got=missing[0], allowed=NEEDED))
+    series.index.name = "year"
+    series.columns.name = None
+    return series[series[list(NEEDED)].notna().all(axis=1)]
+
+
+def net_emissions(series: pd.DataFrame) -> pd.Series:
+    """Return fossil and land-use emissions less cement carbonation, GtC/yr by year."""
+    cement = series["cement"].fillna(0.0) if "cement" in series else 0.0
+    return series["fossil"] + series["land_use"] - cement
+
+
+def crps_normal(mean: ArrayLike, sd: ArrayLike, observed: ArrayLike) -> NDArray[np.float64]:
+    """Return the continuous ranked probability score of normal forecasts, in the unit of the values.
+
+    Examples
+    --------
+    >>> crps_normal([0.0, 0.0], [1.0, 1e-9], [0.0, 2.0]).round(4)
+    array([0.2337, 2.    ])
+    """
+    sd = np.asarray(sd, dtype=float)
+    z = (np.asarray(observed, dtype=float) - np.asarray(mean, dtype=float)) / sd
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    return np.asarray(sd * (z * (2.0 * special.ndtr(z) - 1.0) + 2.0 * density - 1.0 / np.sqrt(np.pi)))
+
+
+def hindcast(
+    series: pd.DataFrame,
+    *,
+    origins: Iterable[int] = ORIGINS,
+    horizons: int = HORIZONS,
+    level: float = 0.9,
+) -> pd.DataFrame:
+    """Forecast from every origin with every model, and score the forecasts.
+
+    Parameters
+    ----------
+    series : DataFrame
+        What `annual_series` returned. Forecasts use the years up to the origin and the emissions after
+        it; values after the origin are read only to score.
+    origins : iterable of int
+        Last years known.
+    horizons : int
+        Forecasts run 1 to `horizons` years ahead, as far as the series goes.
+    level : float
+        Mass of the central interval whose coverage is counted.
+
+    Returns
+    -------
+    DataFrame
+        ``origin, horizon, year, component, model, mean, sd, observed, crps, covered``, GtC/yr.
+
+    Raises
+    ------
+    InputError
+        For series with gaps, or an origin outside them.
+    """
+    check_series(series)
+    blocks = []
+    for origin in origins:
+        if not int(series.index[0]) <= origin < int(series.index[-1]):
+            allowed = f"{series.index[0]} to {series.index[-1] - 1}"
+            raise InputError(Problem("origin outside the series", got=origin, allowed=allowed, key="origins"))
+        ahead = series.loc[origin + 1 : origin + horizons]
+        blocks.append(_scored(series.loc[:origin], ahead, level))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def true_hindcast(older: pd.DataFrame, later: pd.DataFrame, *, level: float = 0.9) -> pd.DataFrame:
+    """Fit an older release and forecast the years that a later one adds.
+
+    Parameters
+    ----------
+    older, later : DataFrame
+        What `annual_series` returned for two releases; emissions of the added years are the later's.
+    level : float
+        As in `hindcast`.
+
+    Returns
+    -------
+    DataFrame
+        As `hindcast`.
+
+    Raises
+    ------
+    InputError
+        Where the later release adds no year.
+    """
+    check_series(older)
+    last = int(older.index[-1])
+    ahead = later.loc[last + 1 :]
+    if ahead.empty:
+        raise InputError(
+            Problem("the later release adds no year", got=int(later.index[-1]), allowed=f"after {last}")
+        )
+    return _scored(older, ahead, level)
+
+
+def _scored(past: pd.DataFrame, ahead: pd.DataFrame, level: float) -> pd.DataFrame:
+    box = forecast_box(past, net_emissions(ahead).to_numpy(dtype=float))
+    reach = float(special.ndtri(0.5 + 0.5 * level))
+    blocks = []
+    for component in SINKS:
+        own = past[component].to_numpy(dtype=float)
+        forecasts: dict[str, Moments] = {"box": box[component]}
+        forecasts |= {name: rule(own, len(ahead)) for name, rule in BASELINES.items()}
+        observed = ahead[component].to_numpy(dtype=float)
+        for model, (mean, sd) in forecasts.items():
+            blocks.append(
+                pd.DataFrame(
+                    {
+                        "origin": int(past.index[-1]),
+                        "horizon": np.arange(1, len(ahead) + 1),
+                        "year": ahead.index.to_numpy(),
+                        "component": component,
+                        "model": model,
+                        "mean": mean,
+                        "sd": sd,
+                        "observed": observed,
+                        "crps": crps_normal(mean, sd, observed),
+                        "covered": np.abs(observed - mean) <= reach * sd,
+                    }
+                )
+            )
+    out = pd.concat(blocks, ignore_index=True)
+    out.attrs = {"level": level, "unit": "GtC/yr"}
+    return out
+
+
+def score_hindcast(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean CRPS and coverage of a hindcast by component and model.
+
+    Returns
+    -------
+    DataFrame
+        ``component, model, crps, coverage, against_linear, forecasts``; ``against_linear`` is the mean
+        CRPS over that of the linear trend. Forecasts that share an origin or a year are not independent.
+    """
+    grouped = table.groupby(["component", "model"], sort=False)
+    out = grouped.agg(
+        crps=("crps", "mean"), coverage=("covered", "mean"), forecasts=("crps", "size")
+    ).reset_index()
+    linear = out[out["model"] == "linear_trend"].set_index("component")["crps"]
+    out["against_linear"] = out["crps"] / out["component"].map(linear)
+    return out[["component", "model", "crps", "coverage", "against_linear", "forecasts"]]

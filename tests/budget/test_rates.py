@@ -1,0 +1,99 @@
+"""Sink rates, airborne fraction and trends."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from sinkrisk import priors
+from sinkrisk.budget import hindcasting, rates
+from sinkrisk.errors import InputError
+from sinkrisk.priors import load_observations
+
+
+@pytest.fixture(scope="module")
+def official():
+    """The folder of the official workbooks, outside the repository; as in the tests of the priors."""
+    beside = Path(priors.__file__).parents[3] / "shared"
+    folder = Path(os.environ.get("SINKRISK_SHARED", beside)) / "data" / "gcb"
+    if not (folder / "SOURCES.md").is_file():
+        pytest.skip(
+            "the official workbooks are not here; set SINKRISK_SHARED to the folder that holds data/gcb"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def series(official):
+    return hindcasting.annual_series(load_observations(official / "Global_Carbon_Budget_2024_v1.0.xlsx"))
+
+
+def _array(frame):
+    return xr.DataArray(
+        frame.to_numpy().T,
+        dims=("component", "year"),
+        coords={"component": list(frame.columns), "year": frame.index.to_numpy()},
+    )
+
+
+def test_the_workbook_gives_the_known_rates(series):
+    rate = rates.sink_rates(_array(series), window=(2014, 2023))
+    assert rate.attrs["units"] == "1/yr"
+    np.testing.assert_allclose(rate.sel(component=["ocean", "land"]), [0.0104, 0.0115], atol=6e-5)
+
+
+def test_a_rate_is_flux_over_excess():
+    co2 = pd.Series({2000: 370.0, 2001: 372.0, 2002: 374.0})
+    excess = 2.124 * (co2.to_numpy() - 278.0)
+    flux = xr.DataArray(
+        np.stack([0.01 * excess, 0.012 * excess]),
+        dims=("component", "year"),
+        coords={"component": ["ocean", "land"], "year": co2.index.to_numpy()},
+    )
+    np.testing.assert_allclose(rates.sink_rates(flux, co2), [[0.01] * 3, [0.012] * 3])
+    np.testing.assert_allclose(rates.sink_rates(flux, co2, window=(2000, 2002)), [0.01, 0.012])
+    as_array = xr.DataArray(co2.to_numpy(), dims="year", coords={"year": co2.index.to_numpy()})
+    xr.testing.assert_identical(rates.sink_rates(flux, co2), rates.sink_rates(flux, as_array))
+
+
+def test_airborne_fraction(series):
+    fraction = rates.airborne_fraction(_array(series))
+    year = series.loc[2023]
+    assert float(fraction.sel(year=2023)) == pytest.approx(
+        year["atmosphere"] / (year["fossil"] + year["land_use"])
+    )
+    assert 0.4 < float(fraction.mean()) < 0.5
+
+
+def test_trends_and_their_probability():
+    # Slopes of .5 per decade with sd .5 / 1.2816: ten per cent of the draws fall below zero.
+    rng = np.random.default_rng(2)
+    slope = 0.05 + 0.05 / 1.2816 * rng.normal(size=(4, 5000))
+    year = np.arange(1990, 2020)
+    values = xr.DataArray(
+        slope[..., None] * (year - 2000.0) + 7.0, dims=("chain", "draw", "year"), coords={"year": year}
+    )
+    np.testing.assert_allclose(rates.trends(values), 10 * slope, atol=1e-10)
+    table = rates.trend_table(values.expand_dims(component=["ocean"]), level=0.8)
+    row = table.iloc[0]
+    assert row["component"] == "ocean"
+    # 20,000 draws: sd .0021, so five of them have a false-alarm rate of 6e-7.
+    assert row["probability_positive"] == pytest.approx(0.9, abs=0.0106)
+    assert row["low"] == pytest.approx(0.0, abs=0.03)
+    assert row["high"] == pytest.approx(1.0, abs=0.03)
+    assert len(rates.trend_table(values)) == 1
+
+
+def test_bad_input_is_refused(series):
+    flux = _array(series)
+    with pytest.raises(InputError, match="no such component"):
+        rates.sink_rates(flux.sel(component=["ocean"]))
+    with pytest.raises(InputError, match="other dimensions"):
+        rates.sink_rates(flux.isel(year=0))
+    with pytest.raises(InputError, match="no CO2 for this year"):
+        rates.sink_rates(flux, pd.Series({2023: 419.0}))
+    with pytest.raises(InputError, match="window outside"):
+        rates.sink_rates(flux, window=(1950, 1960))
