@@ -114,8 +114,16 @@ _stage_command("scenarios", "Run a spec up to the scenarios for optimizers.")
 
 @app.command()
 def reconcile(
-    observations: Annotated[str, typer.Argument(help="global, china, or a CSV file.")] = "global",
-    model: Annotated[str, typer.Option(help="The budget model.")] = "closed",
+    observations: Annotated[
+        str, typer.Argument(help="global, china, ocean, a CSV file or a GCB workbook.")
+    ] = "global",
+    model: Annotated[str, typer.Option(help="hierarchical, open, robust or closed.")] = "hierarchical",
+    errors: Annotated[
+        str, typer.Option(help="'shares' (bias, autocorrelated, white) or 'iid', for comparison.")
+    ] = "shares",
+    series: Annotated[
+        str | None, typer.Option(help="Of a workbook: 'assessed' series or the individual 'members'.")
+    ] = None,
     attribution: Annotated[
         str, typer.Option(help="'include' lets constructed columns (method=attribution) into the likelihood.")
     ] = "exclude",
@@ -131,7 +139,15 @@ def reconcile(
 
     typer.echo(
         texts.reconcile_text(
-            observations, model=model, attribution=attribution, draws=draws, seed=seed, level=level, out=out
+            observations,
+            model=model,
+            attribution=attribution,
+            errors=errors,
+            series=series,
+            draws=draws,
+            seed=seed,
+            level=level,
+            out=out,
         )
     )
 

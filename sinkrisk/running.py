@@ -7,6 +7,7 @@ together, before the run directory is touched.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -152,16 +153,25 @@ def _named_file(loaded: LoadedSpec, name: str, *keys: str) -> Path:
 
 
 def _observations(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, str]) -> None:
-    from sinkrisk import budget, priors
+    from sinkrisk import budget
 
     spec = loaded.spec.budget
     assert spec is not None
-    source: str | Path = spec.observations
+    source = spec.observations
     if spec.is_file:
-        source = _named_file(loaded, spec.observations, "budget", "observations")
-    observations = priors.load_observations(source)
-    hashes["observations"] = files.sha256_of(observations.attrs["path"])
-    budget.read_table(observations, attribution=spec.attribution, windows=spec.windows)
+        source = str(_named_file(loaded, spec.observations, "budget", "observations"))
+    observations = budget.budget_observations(source, spec.model)
+    path = observations.attrs.get("path")
+    # A view joined of several tables has no file of its own: its rows are what the run depends on.
+    content = observations.to_csv().encode()
+    hashes["observations"] = files.sha256_of(path) if path else hashlib.sha256(content).hexdigest()
+    if spec.model == "closed":
+        budget.read_table(observations, attribution=spec.attribution, windows=spec.windows)
+    else:
+        for name in ("budget", "budget_statements"):
+            hashes[name] = files.sha256_of(files.data_path("priors", f"{name}.csv"))
+        prepared = budget.prepare_rows(observations, attribution=spec.attribution, series=spec.series)
+        budget.check_report_windows(prepared, spec.windows)
     memory["observations"] = observations
 
 

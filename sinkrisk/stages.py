@@ -58,6 +58,8 @@ def _budget(context: Context, into: Path) -> StageOutput:
         rng=context.stream("budget"),
         attribution=spec.attribution,
         windows=spec.windows,
+        errors=spec.errors,
+        series=spec.series,
     )
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     tree.to_netcdf(into / "budget.nc")

@@ -24,16 +24,24 @@ def reconcile_text(
     *,
     model: str,
     attribution: str,
+    errors: str,
+    series: str | None,
     draws: int,
     seed: int,
     level: float,
     out: Path | None,
 ) -> str:
     """Reconcile a table and return it as text; write ``budget.csv`` and ``attribution.csv`` to `out`."""
-    from sinkrisk import budget, priors
+    from sinkrisk import budget
 
     tree = budget.reconcile(
-        priors.load_observations(observations), model=model, draws=draws, rng=seed, attribution=attribution
+        budget.budget_observations(observations, model),
+        model=model,
+        draws=draws,
+        rng=seed,
+        attribution=attribution,
+        errors=errors,
+        series=series,
     )
     checks = budget.diagnose(tree)
     budget.gate(checks)

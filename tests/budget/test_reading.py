@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from scipy import stats
 from sinkrisk import budget
 from sinkrisk.budget.reading import read_table
 from sinkrisk.errors import InputError
+
+solve_closed = partial(budget.reconcile, model="closed")
 
 
 def message_of(frame, **options):
@@ -153,7 +157,7 @@ def test_notes_name_projections_and_overlaps(table_2):
 
 def test_nothing_of_the_caller_is_changed(table_2):
     before = table_2.copy(deep=True)
-    budget.reconcile(table_2, draws=2, rng=0)
+    solve_closed(table_2, draws=2, rng=0)
     pd.testing.assert_frame_equal(table_2, before)
 
 
@@ -162,8 +166,8 @@ def test_ten_thousand_rows(table_2):
         [table_2.assign(estimate=f"model {i}", sd=table_2["sd"] * 10) for i in range(200)], ignore_index=True
     )
     assert len(many) > 10_000
-    tree = budget.reconcile(many, draws=2, chains=1, rng=0)
-    one = budget.reconcile(table_2.assign(sd=table_2["sd"] * 10 / np.sqrt(200)), draws=2, chains=1, rng=0)
+    tree = solve_closed(many, draws=2, chains=1, rng=0)
+    one = solve_closed(table_2.assign(sd=table_2["sd"] * 10 / np.sqrt(200)), draws=2, chains=1, rng=0)
     np.testing.assert_allclose(tree["exact"]["mean"], one["exact"]["mean"], atol=1e-10)
     np.testing.assert_allclose(tree["exact"]["covariance"], one["exact"]["covariance"], atol=1e-10)
 
@@ -176,7 +180,7 @@ def test_sizes_no_flux_can_have_are_refused(table_2, column, component):
     frame[column] = frame[column].astype(float)
     frame.loc[frame.index[place], column] = 1e308
     with pytest.raises(InputError) as caught:
-        budget.reconcile(frame, draws=2, rng=0)
+        solve_closed(frame, draws=2, rng=0)
     (problem,) = caught.value.problems
     assert (problem.row, problem.key) == (place + 1, column)
     assert "far larger than any flux of carbon: got 1e+308; allowed: at most 1e+06 GtC/yr" in str(problem)

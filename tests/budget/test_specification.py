@@ -5,11 +5,14 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
+from functools import partial
 
 import pydantic
 import pytest
 
 from sinkrisk import budget
+
+solve_closed = partial(budget.reconcile, model="closed")
 
 
 def test_defaults_reconcile_the_packaged_table(packaged):
@@ -32,7 +35,7 @@ def test_defaults_reconcile_the_packaged_table(packaged):
     ("values", "said"),
     [
         ({"modle": "closed"}, "extra"),
-        ({"model": "open"}, "closed"),
+        ({"model": "opne"}, "'hierarchical', 'open', 'robust' or 'closed'"),
         ({"windows": [[2023, 2014]]}, "ends before it starts"),
         ({"windows": []}, "at least 1"),
         ({"windows": ["196x"]}, r"not a period: got '196x'; allowed: a year 2023 or \[2023\], a decade"),
@@ -52,13 +55,13 @@ def test_bad_values_are_refused(values, said):
 
 
 def test_windows_are_taken_as_the_results_print_them(packaged):
-    every = budget.reconcile(packaged("global"), draws=1, rng=1)
+    every = solve_closed(packaged("global"), draws=1, rng=1)
     printed = list(budget.summarise_budget(every)["window"].unique())
     assert budget.BudgetSpec.model_validate({"windows": printed}).window_labels == tuple(printed)
     values = ["2014-2023", 2024, [2024], [2014, 2023], "1960s"]
     spec = budget.BudgetSpec.model_validate({"windows": values})
     assert spec.windows == [(2014, 2023), (2024, 2024), (2024, 2024), (2014, 2023), (1960, 1969)]
-    tree = budget.reconcile(packaged("global"), windows=spec.windows, draws=1, rng=1)
+    tree = solve_closed(packaged("global"), windows=spec.windows, draws=1, rng=1)
     assert list(tree["exact"]["window"].values) == ["1960-1969", "2014-2023", "2024"]
     assert budget.BudgetSpec.model_validate({"windows": "2014-2023"}).window_labels == ("2014-2023",)
     assert budget.BudgetSpec.model_validate({"windows": 2024}).window_labels == ("2024",)

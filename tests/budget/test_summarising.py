@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,6 +11,8 @@ from scipy import stats
 
 from sinkrisk import budget
 from sinkrisk.errors import InputError
+
+solve_closed = partial(budget.reconcile, model="closed")
 
 
 def _without_exact(tree):
@@ -58,7 +62,7 @@ def test_the_sentence_quotes_the_table(tree):
 
 def test_the_sentence_where_closure_determines_a_component(table_2):
     without = table_2[table_2["component"] != "land"]
-    result = budget.budget_result(budget.reconcile(without, draws=50, rng=0))
+    result = budget.budget_result(solve_closed(without, draws=50, rng=0))
     assert result.sentence.endswith("no imbalance is reported.")
     assert result.table.query("component == 'land'")["stated"].isna().all()
 

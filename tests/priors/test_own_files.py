@@ -205,7 +205,7 @@ def test_the_example_of_the_readme_loads_and_reconciles(tmp_path):
     example = re.search(r"```csv\n(.*?)```", readme_section(), re.DOTALL)[1]
     table = priors.load_observations(write(tmp_path, example))
     assert len(table) == 6
-    tree = budget.reconcile(table, rng=1, draws=10)
+    tree = budget.reconcile(table, model="closed", rng=1, draws=10)
     ocean = tree["constant_data"]["stated"].sel(component="ocean", window="2014-2023").item()
     # By hand: the pool of 2.9 +- 0.4 and the middle of 8.4..12.1 GtCO2/yr, sd half the width over z(0.9).
     second, sd = 10.25 * 12 / 44, (12.1 - 8.4) / 2 / 1.6448536269514722 * 12 / 44
