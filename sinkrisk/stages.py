@@ -60,6 +60,7 @@ def _budget(context: Context, into: Path) -> StageOutput:
         windows=spec.windows,
         errors=spec.errors,
         series=spec.series,
+        sampler=spec.sampler,
     )
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     tree.to_netcdf(into / "budget.nc")

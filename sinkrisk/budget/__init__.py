@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
-    from sinkrisk.budget.attribution import attribute_imbalance as attribute_imbalance
+    from sinkrisk.budget.attribution import (
+        attribute_imbalance as attribute_imbalance,
+        source_pulls as source_pulls,
+    )
     from sinkrisk.budget.diagnostics import diagnose as diagnose, gate as gate
     from sinkrisk.budget.ecosystems import (
         EcosystemBudget as EcosystemBudget,
@@ -33,10 +36,15 @@ if TYPE_CHECKING:
         score_hindcast as score_hindcast,
         true_hindcast as true_hindcast,
     )
+    from sinkrisk.budget.influence import trace_influence as trace_influence
     from sinkrisk.budget.labelling import check_report_windows as check_report_windows
     from sinkrisk.budget.outlook_tables import (
         outlook_result as outlook_result,
         summarise_outlook as summarise_outlook,
+    )
+    from sinkrisk.budget.predictive import (
+        check_predictive as check_predictive,
+        tabulate_predictive as tabulate_predictive,
     )
     from sinkrisk.budget.preparing import PreparedTable as PreparedTable, prepare_rows as prepare_rows
     from sinkrisk.budget.projecting import outlook as outlook
@@ -58,6 +66,7 @@ if TYPE_CHECKING:
     from sinkrisk.budget.summarising import (
         budget_result as budget_result,
         summarise_budget as summarise_budget,
+        summarise_parameters as summarise_parameters,
     )
     from sinkrisk.budget.windows import (
         overlapping as overlapping,
@@ -79,6 +88,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "attribute_imbalance": ".attribution",
         "budget_observations": ".statements",
         "budget_result": ".summarising",
+        "check_predictive": ".predictive",
         "check_report_windows": ".labelling",
         "china_observations": ".statements",
         "constant_shares": ".shares",
@@ -102,8 +112,12 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "reference_window": ".windows",
         "score_hindcast": ".hindcasting",
         "sink_rates": ".rates",
+        "source_pulls": ".attribution",
         "summarise_budget": ".summarising",
         "summarise_outlook": ".outlook_tables",
+        "summarise_parameters": ".summarising",
+        "tabulate_predictive": ".predictive",
+        "trace_influence": ".influence",
         "trend_table": ".rates",
         "trends": ".rates",
         "true_hindcast": ".hindcasting",

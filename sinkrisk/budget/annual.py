@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sinkrisk.budget.calibrating import annual_sds, bias_profile, stock_sds
-from sinkrisk.budget.declaring import FREE, declare_parameters, relative_sizes
+from sinkrisk.budget.declaring import FREE, check_held, declare_parameters, relative_sizes
 from sinkrisk.budget.hyper import Hyper
 from sinkrisk.budget.identity import SIGNS
 from sinkrisk.budget.panels import Panel, split_panels
@@ -126,11 +126,22 @@ def build_annual(
     Returns
     -------
     AnnualModel
+
+    Raises
+    ------
+    InputError
+        For a held parameter that the model does not have, or a value it cannot take.
     """
     seen, panels = _reduce(rows)
     years = np.arange(int(seen["start"].min()), int(seen["end"].max()) + 1)
-    parameters = ParameterSet(fixed=dict(fixed or {}))
+    held = dict(fixed or {})
+    if errors == "iid":
+        # The comparison is with the stated sds, taken as independent. A scale that may be learned lets
+        # them shrink to a quarter of what is stated and hides the very misfit that iid is there to show.
+        held.setdefault("error_scale", 1.0)
+    parameters = ParameterSet(fixed=held)
     declare_parameters(parameters, seen, panels, hyper, model, errors)
+    check_held(parameters, panels)
     builder = _Builder(seen, years, parameters, hyper)
     free = tuple(c for c in FREE if c != "cement" or (seen["component"] == "cement").any())
     for name in free:

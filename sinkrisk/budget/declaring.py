@@ -9,6 +9,7 @@ from sinkrisk.budget.hyper import Hyper
 from sinkrisk.budget.identity import SIGNS
 from sinkrisk.budget.panels import Panel
 from sinkrisk.budget.parameters import Parameter, ParameterSet
+from sinkrisk.errors import Problems
 
 FREE: tuple[str, ...] = ("fossil", "land_use", "ocean", "land", "cement")
 """Components with processes of their own; the atmosphere is never free."""
@@ -109,6 +110,34 @@ def declare_parameters(
         lognormal("method_walk_scale", methods, "method", "GtC/yr", reference)
         beta("method_correlation", methods, "method", correlation=True)
         beta("estimate_correlation", methods, "method", correlation=True)
+
+
+def check_held(parameters: ParameterSet, panels: list[Panel]) -> None:
+    """Refuse held parameters that do not exist, and values they cannot take.
+
+    Raises
+    ------
+    InputError
+        Every problem at once.
+    """
+    found = Problems()
+    known = {p.name: p for p in parameters.parameters}
+    free = {name for name in known if not (panels and name.startswith("estimate_"))}
+    for name, value in parameters.fixed.items():
+        key = f"fixed.{name}"
+        if name not in free:
+            found.add("no such parameter to hold", got=name, allowed=sorted(free), key=key)
+            continue
+        parameter, array = known[name], np.asarray(value, dtype=float)
+        if array.shape not in ((), (1,), (len(parameter.labels),)):
+            found.add(
+                "one number, or one for each of its entries", got=value, allowed=parameter.labels, key=key
+            )
+        elif not (np.isfinite(array) & (array > 0.0)).all():
+            found.add("held at a value it cannot take", got=value, allowed="> 0", key=key)
+        elif parameter.family == "beta" and (array >= 1.0).any():
+            found.add("held at a value it cannot take", got=value, allowed="0 < value < 1", key=key)
+    found.raise_if_any()
 
 
 def _groups(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -85,13 +85,16 @@ def reconcile(
         the models of years read every row and report these windows, by default those of the table, or
         the decades, the last ten years and the last year of a table of more than 40.
     errors : {"shares", "iid"}
-        Error structure of the models of years; ``"iid"`` makes all errors white, for comparison.
+        Error structure of the models of years; ``"iid"`` takes the stated sds as they are and all errors
+        as independent between years, for comparison.
     series : {"assessed", "members"}, optional
         Which series of a workbook enter: assessed (default) or the individual estimates of ocean, land
         and land_use. Never both.
     fixed : mapping, optional
         Parameters held at a value, by name: ``{"missing_scale": 1e-6}``.
-    sampler : {"nutpie", "elliptical_slice"}
+    sampler : {"nutpie", "pymc", "elliptical_slice"}
+        nutpie is the fastest, but equal seeds give equal draws only up to rounding, which a chain amplifies
+        to Monte Carlo error; the others repeat to the bit. Runs of a spec use ``"pymc"`` for that reason.
     direct : bool
         Sample all latent fluxes by NUTS instead: slow, the cross-check of the marginal likelihood.
 

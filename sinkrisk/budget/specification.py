@@ -24,8 +24,9 @@ ERRORS: tuple[str, ...] = ("shares", "iid")
 SERIES: tuple[str, ...] = ("assessed", "members")
 """Which series of a workbook enter."""
 
-SAMPLERS: tuple[str, ...] = ("nutpie", "elliptical_slice")
-"""Samplers of the parameters."""
+SAMPLERS: tuple[str, ...] = ("nutpie", "pymc", "elliptical_slice")
+"""Samplers of the parameters: nutpie is the fastest, but equal seeds give equal draws only up to rounding,
+which a chain amplifies (its linear algebra rounds by memory address); the other two repeat to the bit."""
 
 RHAT_MAX = 1.01
 """Largest accepted R-hat (rank-normalised, split), the usual threshold of the field."""
@@ -50,6 +51,9 @@ class BudgetSpec(BaseModel):
         Error structure of the models of years.
     series : {"assessed", "members"}, optional
         Which series of a workbook enter.
+    sampler : {"pymc", "nutpie", "elliptical_slice"}
+        Sampler of the models of years. Default PyMC's own NUTS: a run of equal spec, data and seed must
+        give equal values, which nutpie does not.
     draws, tune, chains : int
         Posterior draws per chain, tuning steps (exact models need none) and chains.
     attribution : {"exclude", "include"}
@@ -75,6 +79,7 @@ class BudgetSpec(BaseModel):
     model: Literal["hierarchical", "open", "robust", "closed"] = "hierarchical"
     errors: Literal["shares", "iid"] = "shares"
     series: Literal["assessed", "members"] | None = None
+    sampler: Literal["nutpie", "pymc", "elliptical_slice"] = "pymc"
     draws: int = Field(default=1000, ge=1, le=1_000_000)
     tune: int = Field(default=1000, ge=0, le=1_000_000)
     chains: int = Field(default=4, ge=2, le=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from sinkrisk.budget.identity import UNIT
+from sinkrisk.budget.convergence import rhat_and_ess
+from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.trees import group, has_group
 from sinkrisk.budget.windows import reference_window
 from sinkrisk.errors import InputError, Problem
@@ -133,10 +135,72 @@ def summarise_budget(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def summarise_parameters(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
+    """Tabulate what the data say of every parameter beside its prior.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `reconcile` returned, for a model with parameters.
+    level : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per parameter and entry: parameter, label, prior_mean, prior_sd, prior_low,
+        prior_high, mean, sd, low, high, sd_ratio (posterior sd over prior sd), shift (posterior less
+        prior mean, in prior sds), prior_driven (sd_ratio above .8 and abs(shift) below .5: the data
+        hardly moved it), ess_bulk, ess_tail, rhat, interval_kind, interval_mass, unit.
+
+    Raises
+    ------
+    InputError
+        When `level` is not between 0 and 1, or the model has no parameters (closed).
+    """
+    check_level(level)
+    prior, posterior = group(tree, "prior"), group(tree, "posterior")
+    tables = []
+    for name in prior.data_vars:
+        after = posterior[name].transpose("chain", "draw", ...)
+        before = prior[name].transpose("chain", "draw", *after.dims[2:])
+        index = [after[dim].values.astype(str) for dim in after.dims[2:]]
+        labels = [" ".join(entry) for entry in product(*index)]
+        draws = after.values.reshape(*after.shape[:2], len(labels))
+        columns: dict[str, object] = {"parameter": str(name), "label": labels}
+        for prefix, values in (
+            ("prior_", before.values.reshape(-1, len(labels))),
+            ("", draws.reshape(-1, len(labels))),
+        ):
+            low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+            columns |= {prefix + "mean": mean, prefix + "sd": sd, prefix + "low": low, prefix + "high": high}
+        table = pd.DataFrame(columns)
+        table["sd_ratio"] = table["sd"] / table["prior_sd"]
+        table["shift"] = (table["mean"] - table["prior_mean"]) / table["prior_sd"]
+        table["prior_driven"] = (table["sd_ratio"] > UNMOVED_SD) & (table["shift"].abs() < UNMOVED_MEAN)
+        table["rhat"], table["ess_bulk"], table["ess_tail"] = rhat_and_ess(draws)
+        tables.append(
+            table.assign(
+                interval_kind=INTERVAL_KIND, interval_mass=level, unit=prior[name].attrs.get("units", "1")
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+UNMOVED_SD = 0.8
+"""Posterior over prior sd above which a parameter counts as prior-driven: for a normal parameter the data
+then weigh less than about half as much as the prior (1 / .8^2 - 1 = .56)."""
+
+UNMOVED_MEAN = 0.5
+"""Shift of the mean, in prior sds, below which it does."""
+
+
 def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
     """Return the budget as a result: its table, a sentence to quote, and where it came from.
 
-    The sentence speaks of the latest window of at least ten years.
+    The sentence speaks of the latest window of at least ten years; for the model `open` a second one
+    speaks of the missing flux.
 
     Parameters
     ----------
@@ -146,7 +210,7 @@ def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
         Mass of the equal-tailed intervals.
     """
     # The attribution builds on this module's intervals, so it is imported here and not above.
-    from sinkrisk.budget.attribution import attribute_imbalance
+    from sinkrisk.budget.attribution import attribute_imbalance, describe_missing
 
     table = summarise_budget(tree, level=level)
     window = reference_window(table["window"].unique())
@@ -161,7 +225,10 @@ def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
         f"({100 * level:g} % {INTERVAL_KIND} intervals)"
     )
     attributed = attribute_imbalance(tree, level=level)
-    shares = attributed[attributed["window"] == window].sort_values("variance_share", ascending=False)
+    shares = attributed[(attributed["window"] == window) & attributed["component"].isin(list(SIGNS))]
+    # In the closed model the two orders agree; where all adjustments vanish the variance speaks.
+    size = shares["adjustment_mean"].abs().round(9)
+    shares = shares.assign(size=size).sort_values(["size", "variance_share"], ascending=False)
     if shares.empty:
         sentence += "; closure determines one component there, so no imbalance is reported."
     else:
@@ -171,6 +238,8 @@ def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
             f"{UNIT} unexplained, and {first['component']}, with {100 * first['variance_share']:.0f} % of "
             f"the stated variance, gives way the most ({first['adjustment_mean']:+.2f} {UNIT})."
         )
+    if "missing" in group(tree, "posterior"):
+        sentence += " " + describe_missing(tree, level=level)
     provenance = {name: tree.attrs[name] for name in PROVENANCE if name in tree.attrs}
     for name in ("notes", "excluded", "constant_shares"):
         if name in tree.attrs:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
 
+import sinkrisk
 from sinkrisk import budget
 from sinkrisk.priors import load_observations
 
@@ -53,4 +58,44 @@ def packaged():
 @pytest.fixture(scope="session")
 def tree():
     """Table 2 reconciled with many draws; tests read it and never change it."""
-    return budget.reconcile(build_table_2(), rng=20261122, draws=5000, chains=4)
+    return budget.reconcile(build_table_2(), model="closed", rng=20261122, draws=5000, chains=4)
+
+
+# Each model of years is compiled and sampled once for all tests; they read the fits and never change them.
+# Seeds are fixed: whether a test passes is settled once, not at every run.
+
+
+def fit(**options):
+    from sinkrisk.budget.hierarchical import fit_annual
+
+    return fit_annual(load_observations("global"), generator=np.random.default_rng(20261123), **options)
+
+
+@pytest.fixture(scope="session")
+def fitted_table_2():
+    """Table 2 in the default model, with its prepared rows, likelihood and draws."""
+    return fit(model="hierarchical")
+
+
+@pytest.fixture(scope="session")
+def fitted_iid():
+    """Table 2 with the stated sds as they are and all errors white: the comparison that has to fail."""
+    return fit(model="hierarchical", errors="iid", fixed={"error_scale": 1.0})
+
+
+@pytest.fixture(scope="session")
+def fitted_open():
+    """Table 2 with a flux the budget misses."""
+    return fit(model="open")
+
+
+@pytest.fixture(scope="session")
+def official():
+    """The folder of the official workbooks, outside the repository."""
+    beside = Path(sinkrisk.__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("SINKRISK_SHARED", beside)) / "data" / "gcb"
+    if not (folder / "SOURCES.md").is_file():
+        pytest.skip(
+            "the official workbooks are not here; set SINKRISK_SHARED to the folder that holds data/gcb"
+        )
+    return folder

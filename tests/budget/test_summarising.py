@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from sinkrisk import budget
+from sinkrisk.budget.summarising import summarise_parameters
 from sinkrisk.errors import InputError
 
 solve_closed = partial(budget.reconcile, model="closed")
@@ -71,3 +72,39 @@ def test_the_sentence_where_closure_determines_a_component(table_2):
 def test_level_is_checked(tree, level):
     with pytest.raises(InputError, match="not the mass of an interval"):
         budget.summarise_budget(tree, level=level)
+
+
+def test_parameters_beside_their_priors(fitted_table_2):
+    tree = fitted_table_2.tree
+    table = summarise_parameters(tree, level=0.5).set_index(["parameter", "label"])
+    for name, array in tree["prior"].data_vars.items():
+        assert len(table.loc[name]) == array.size // (array.sizes["chain"] * array.sizes["draw"])
+    row = table.loc[("error_scale", "land")]
+    draws = tree["posterior"]["error_scale"].sel(stated_component="land").values.ravel()
+    assert row["mean"] == pytest.approx(draws.mean())
+    assert row["sd"] == pytest.approx(draws.std(ddof=1))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(draws, [0.25, 0.75])))
+    # The prior, LogNormal(0, .3), from 1000 draws: 5 standard errors of mean and (roughly) sd.
+    want = stats.lognorm(0.3)
+    assert row["prior_mean"] == pytest.approx(want.mean(), abs=5 * want.std() / np.sqrt(1000))
+    assert row["prior_sd"] == pytest.approx(want.std(), rel=0.2)
+    assert row["sd_ratio"] == pytest.approx(row["sd"] / row["prior_sd"])
+    assert row["shift"] == pytest.approx((row["mean"] - row["prior_mean"]) / row["prior_sd"])
+    assert set(table["interval_mass"]) == {0.5}
+    assert table["rhat"].max() < 1.01
+    # Decades know nothing of the correlation between years, and much of how fast fossil emissions grew.
+    assert table.loc["error_correlation", "prior_driven"].all()
+    assert not table.loc[("walk_scale", "fossil"), "prior_driven"]
+    assert table["prior_driven"].equals((table["sd_ratio"] > 0.8) & (table["shift"].abs() < 0.5))
+
+
+def test_the_closed_model_has_no_parameters(tree):
+    with pytest.raises(InputError, match="no such group"):
+        summarise_parameters(tree)
+
+
+def test_the_sentence_names_what_gives_way_the_most(fitted_table_2):
+    result = budget.budget_result(fitted_table_2.tree)
+    rows = budget.attribute_imbalance(fitted_table_2.tree).query("window == '2014-2023'")
+    rows = rows[rows["component"] != "rounding"].set_index("component")
+    assert f"{rows['adjustment_mean'].abs().idxmax()}, with " in result.sentence

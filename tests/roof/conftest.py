@@ -11,6 +11,8 @@ from sinkrisk import files, running
 
 SMALL = {
     "draws": 64,
+    # Exact, so that the machinery of runs is tested without the minutes of a sampler.
+    "budget": {"model": "closed"},
     "portfolios": {"names": ["phased", "nature_first", "daccs_only"]},
     "network": {"tables": 16},
     "sobol": {

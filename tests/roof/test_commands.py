@@ -45,7 +45,7 @@ def test_unknown_command_is_bad_input(capsys):
 
 
 def test_reconcile_prints_the_oracle_and_writes_what_it_prints(tmp_path, capsys):
-    code, out, _ = _call("reconcile", "global", "--out", str(tmp_path), capsys=capsys)
+    code, out, _ = _call("reconcile", "global", "--model", "closed", "--out", str(tmp_path), capsys=capsys)
     assert code == 0
     assert "equal-tailed 90% intervals" in out
     table = pd.read_csv(tmp_path / "budget.csv").set_index(["window", "component"])
@@ -55,12 +55,20 @@ def test_reconcile_prints_the_oracle_and_writes_what_it_prints(tmp_path, capsys)
 
 
 def test_reconcile_refuses_china_without_attribution_and_does_it_with(capsys):
-    code, _, err = _call("reconcile", "china", capsys=capsys)
+    closed = ("reconcile", "china", "--model", "closed")
+    code, _, err = _call(*closed, capsys=capsys)
     assert code == 2
     assert "--attribution include" in err
-    code, out, _ = _call("reconcile", "china", "--attribution", "include", capsys=capsys)
+    code, out, _ = _call(*closed, "--attribution", "include", capsys=capsys)
     assert code == 0
     assert "share" in out
+
+
+def test_reconcile_reads_china_by_what_was_measured(capsys):
+    code, out, _ = _call("reconcile", "china", "--draws", "600", capsys=capsys)
+    assert code == 0
+    assert "model hierarchical" in out
+    assert "2010-2019" in out
 
 
 def test_reconcile_refuses_a_negative_seed_and_absurd_numbers_in_words(tmp_path, capsys):
@@ -74,7 +82,7 @@ def test_reconcile_refuses_a_negative_seed_and_absurd_numbers_in_words(tmp_path,
     text = "\n".join(["component,start,end,value,sd,unit", *rows])
     path = tmp_path / "mine.csv"
     path.write_text(text)
-    code, out, _ = _call("reconcile", str(path), capsys=capsys)
+    code, out, _ = _call("reconcile", str(path), "--model", "closed", capsys=capsys)
     assert code == 0
     assert "2014-2023" in out
     path.write_text(text.replace(",5,", ",1e308,"))
