@@ -19,6 +19,14 @@ if TYPE_CHECKING:
         attribute_imbalance as attribute_imbalance,
         source_pulls as source_pulls,
     )
+    from sinkrisk.budget.calibration import calibrate as calibrate
+    from sinkrisk.budget.carbon_cycle import (
+        impulse_response as impulse_response,
+        one_box as one_box,
+        pulse_response as pulse_response,
+    )
+    from sinkrisk.budget.comparing import ModelComparison as ModelComparison, compare_models as compare_models
+    from sinkrisk.budget.conflicts import find_conflicts as find_conflicts
     from sinkrisk.budget.diagnostics import diagnose as diagnose, gate as gate
     from sinkrisk.budget.ecosystems import (
         EcosystemBudget as EcosystemBudget,
@@ -55,8 +63,10 @@ if TYPE_CHECKING:
         trends as trends,
     )
     from sinkrisk.budget.reading import BudgetTable as BudgetTable, read_table as read_table
-    from sinkrisk.budget.reconciling import get_flux as get_flux, reconcile as reconcile
+    from sinkrisk.budget.reconciling import fit as fit, get_flux as get_flux, reconcile as reconcile
+    from sinkrisk.budget.sensitivity_to_priors import power_scale as power_scale
     from sinkrisk.budget.shares import constant_shares as constant_shares
+    from sinkrisk.budget.simulating import simulate_observations as simulate_observations
     from sinkrisk.budget.specification import BudgetSpec as BudgetSpec
     from sinkrisk.budget.statements import (
         budget_observations as budget_observations,
@@ -82,35 +92,44 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "BudgetTable": ".reading",
         "EcosystemBudget": ".ecosystems",
         "Fitted": ".hierarchical",
+        "ModelComparison": ".comparing",
         "PreparedTable": ".preparing",
         "airborne_fraction": ".rates",
         "annual_series": ".hindcasting",
         "attribute_imbalance": ".attribution",
         "budget_observations": ".statements",
         "budget_result": ".summarising",
+        "calibrate": ".calibration",
         "check_predictive": ".predictive",
         "check_report_windows": ".labelling",
         "china_observations": ".statements",
+        "compare_models": ".comparing",
         "constant_shares": ".shares",
         "diagnose": ".diagnostics",
         "extend_emissions": ".emission_paths",
-        "fit_annual": ".hierarchical",
+        "find_conflicts": ".conflicts",
+        "fit": ".reconciling",
         "gate": ".diagnostics",
         "get_flux": ".reconciling",
         "gross_emissions": ".emission_paths",
         "hindcast": ".hindcasting",
+        "impulse_response": ".carbon_cycle",
         "ocean_observations": ".statements",
+        "one_box": ".carbon_cycle",
         "outlook": ".projecting",
         "outlook_result": ".outlook_tables",
         "overlapping": ".windows",
         "parse_window": ".windows",
+        "power_scale": ".sensitivity_to_priors",
         "prepare_rows": ".preparing",
+        "pulse_response": ".carbon_cycle",
         "read_emissions": ".emission_paths",
         "read_table": ".reading",
         "reconcile": ".reconciling",
         "reconcile_ecosystems": ".ecosystems",
         "reference_window": ".windows",
         "score_hindcast": ".hindcasting",
+        "simulate_observations": ".simulating",
         "sink_rates": ".rates",
         "source_pulls": ".attribution",
         "summarise_budget": ".summarising",

@@ -323,8 +323,8 @@ def _structure(builder: _Builder) -> Structure:
     rows, first = builder.rows, int(builder.years[0])
     rounding = rows["digit"].to_numpy(dtype=float) / np.sqrt(12.0)
     # An estimate's own AR(1) error keeps it well conditioned, and without noise it needs no state.
-    floor = np.where(rows["role"] == "member", 0.0, NOISE_FLOOR)
-    noise = np.maximum(rounding, floor) ** 2 / rows["members"].to_numpy(dtype=float)
+    fine = np.where(rows["role"] == "member", 0.0, NOISE_FLOOR)
+    noise = np.where(rounding < NOISE_FLOOR, fine, rounding) ** 2 / rows["members"].to_numpy(dtype=float)
     projected = (rows["kind"] == "projection").to_numpy()
     if projected.any():
         noise = (

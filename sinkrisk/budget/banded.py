@@ -23,7 +23,7 @@ from sinkrisk.budget.banded_layout import BandedLayout, prepare
 from sinkrisk.budget.banded_scores import score_border, score_lasting, score_rows, select_inverse, sense
 from sinkrisk.budget.structure import FloatArray, IntArray
 
-__all__ = ["BandedLayout", "prepare", "solve", "value_and_gradient"]
+__all__ = ["BandedLayout", "posterior", "prepare", "solve", "value_and_gradient"]
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -110,20 +110,26 @@ def _means(panels: FloatArray, onward: FloatArray, years: int, states: int) -> N
 
 
 @numba.njit(cache=True, error_model="numpy")
-def solve(
+def posterior(
     coef: FloatArray, rho: FloatArray, r: FloatArray, shape: IntArray, variances: IntArray,
     correlations: IntArray, lasting: IntArray, passing: IntArray, idle: IntArray, constants: IntArray,
     crosses: IntArray, rows: IntArray, row_values: FloatArray, chains: IntArray, windows: IntArray,
     window_noise: FloatArray, residuals: IntArray, residual_weights: FloatArray, entries: IntArray,
     weights: FloatArray,
-) -> FloatArray:  # fmt: skip
-    """Return K^-1 r, shape (observation,); NaN where `value_and_gradient` returns -inf."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
+    """Return K^-1 r (observation,), and the posterior means of states (year, state) and constants.
+
+    The means are accurate where sums of K^-1 r are not: with a vague level those cancel to eight digits.
+    NaN where `value_and_gradient` returns -inf.
+    """
     out = np.full(r.shape[0], np.nan)
+    states = np.full((shape[0], shape[1]), np.nan)
+    steady = np.full(shape[3], np.nan)
     if not admissible(coef, rho, variances, correlations):
-        return out
+        return out, states, steady
     logdet, prior = prior_of_constants(coef, constants, crosses, shape[5])
     if not np.isfinite(logdet):
-        return out
+        return out, states, steady
     data = r.copy()
     for k in range(residuals.shape[0]):
         data[residuals[k, 0]] -= residual_weights[k] * r[residuals[k, 1]]
@@ -133,12 +139,18 @@ def solve(
     )  # fmt: skip
     logdet = eliminate(panels, border, shape[0], shape[1])
     if not np.isfinite(logdet):
-        return out
+        return out, states, steady
     logdet, onward = resolve_border(border, shape[3])
     if not np.isfinite(logdet):
-        return out
+        return out, states, steady
     _means(panels, onward, shape[0], shape[1])
     edge = shape[3] + shape[4]
+    width = 2 * shape[1] + edge + 1
+    for t in range(shape[0]):
+        for j in range(shape[1]):
+            states[t, j] = panels[(t * shape[1] + j) * width + width - 1]
+    for i in range(shape[3]):
+        steady[i] = -onward[i, edge]
     seen = np.empty(edge + 1)
     for i in range(shape[7]):
         sense(seen, rows[i], panels, onward, shape[1], entries, weights)
@@ -165,4 +177,19 @@ def solve(
         out[windows[w, 0]] = -onward[shape[3] + w, edge]
     for k in range(residuals.shape[0]):
         out[residuals[k, 1]] -= residual_weights[k] * out[residuals[k, 0]]
-    return out
+    return out, states, steady
+
+
+@numba.njit(cache=True, error_model="numpy")
+def solve(
+    coef: FloatArray, rho: FloatArray, r: FloatArray, shape: IntArray, variances: IntArray,
+    correlations: IntArray, lasting: IntArray, passing: IntArray, idle: IntArray, constants: IntArray,
+    crosses: IntArray, rows: IntArray, row_values: FloatArray, chains: IntArray, windows: IntArray,
+    window_noise: FloatArray, residuals: IntArray, residual_weights: FloatArray, entries: IntArray,
+    weights: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Return K^-1 r, shape (observation,); NaN where `value_and_gradient` returns -inf."""
+    return posterior(
+        coef, rho, r, shape, variances, correlations, lasting, passing, idle, constants, crosses, rows,
+        row_values, chains, windows, window_noise, residuals, residual_weights, entries, weights,
+    )[0]  # fmt: skip

@@ -60,6 +60,9 @@ class BandedLayout:
     entries : ndarray of int
         States, constants or, for noise, coefficients.
     weights : ndarray
+    owner_lasting, owner_constant, owner_chain : ndarray of int
+        Processes of the lasting states, of the constants and of the chains, as places in the structure;
+        not read by the kernels.
     """
 
     shape: IntArray
@@ -79,11 +82,14 @@ class BandedLayout:
     residual_weights: FloatArray
     entries: IntArray
     weights: FloatArray
+    owner_lasting: IntArray
+    owner_constant: IntArray
+    owner_chain: IntArray
 
     @property
     def arrays(self) -> tuple[Any, ...]:
         """The fields in the order the kernels take them."""
-        return tuple(getattr(self, f.name) for f in fields(self))
+        return tuple(getattr(self, f.name) for f in fields(self) if not f.name.startswith("owner_"))
 
 
 @dataclass
@@ -106,6 +112,7 @@ class _Draft:
     used: IntArray
     passing: list[tuple[int, int, int]] = field(default_factory=list)
     lasting: list[tuple[int, int, int]] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
     chains: list[tuple[int, dict[int, int], dict[int, int]]] = field(default_factory=list)
 
     def place(self, year: int) -> int:
@@ -278,6 +285,7 @@ def _last(draft: _Draft, index: int, process: Process) -> None:
         return
     state = -1 - len(draft.lasting)
     draft.lasting.append((int(process.kind == "ar"), process.coefficient, process.correlation))
+    draft.owners.append(index)
     for i, year in zip(*np.nonzero(matrix), strict=True):
         draft.sights[i].states.append((int(year), state, float(matrix[i, year])))
 
@@ -384,6 +392,9 @@ def _pack(draft: _Draft, constants: list[int], supplied: set[int]) -> BandedLayo
         residual_weights=np.array(residual_weights, dtype=float),
         entries=np.array(packed.entries, dtype=np.int64),
         weights=np.array(packed.weights, dtype=float),
+        owner_lasting=np.array(draft.owners, dtype=np.int64),
+        owner_constant=np.array(constants, dtype=np.int64),
+        owner_chain=np.array([index for index, _, _ in draft.chains], dtype=np.int64),
     )
 
 

@@ -16,7 +16,7 @@ from sinkrisk.budget.annual import AnnualModel
 from sinkrisk.budget.likelihood import ParameterMap, map_parameters
 from sinkrisk.budget.operator import ENGINES, MarginalLikelihood, compiled_kernel
 from sinkrisk.budget.parameters import Parameter, ParameterSet
-from sinkrisk.budget.structure import FloatArray, Structure
+from sinkrisk.budget.structure import FloatArray
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -67,13 +67,18 @@ class Likelihood:
     ----------
     annual : AnnualModel
     engine : {"dense", "banded"}
-    layout : tuple of ndarray
+    plan : DenseLayout or BandedLayout
         What the engine reads of the structure.
     """
 
     annual: AnnualModel
     engine: str
-    layout: tuple[Any, ...]
+    plan: Any
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """The arrays of the plan."""
+        return tuple(self.plan.arrays)
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:
@@ -117,16 +122,25 @@ class Likelihood:
         """Return K^-1 r."""
         return ENGINES[self.engine].solve(coefficients, correlations, r, *self.layout)  # type: ignore[no-any-return]
 
+    def expect(
+        self, coefficients: FloatArray, correlations: FloatArray, r: FloatArray
+    ) -> tuple[FloatArray, dict[int, FloatArray]]:
+        """Return K^-1 r, and the posterior means that the engine knows better than sums of it.
+
+        The banded engine knows those of constants, walks and ``ar`` states, by place of the process.
+        """
+        if self.engine == "dense":
+            return self.solve(coefficients, correlations, r), {}
+        weights, states, steady = ENGINES["banded"].posterior(coefficients, correlations, r, *self.layout)
+        means = {int(p): steady[i : i + 1] for i, p in enumerate(self.plan.owner_constant)}
+        means |= {int(p): states[:, j] for j, p in enumerate(self.plan.owner_lasting)}
+        return weights, means
+
 
 def make_likelihood(annual: AnnualModel, engine: str | None = None) -> Likelihood:
     """Return the likelihood with the engine that suits the structure: dense for few observations."""
     chosen = engine or ("dense" if len(annual.structure.y) <= DENSE_MOST else "banded")
-    return Likelihood(annual, chosen, prepare_layout(annual.structure, chosen))
-
-
-def prepare_layout(structure: Structure, engine: str) -> tuple[Any, ...]:
-    """Return the arrays an engine reads of a structure."""
-    return tuple(ENGINES[engine].prepare(structure).arrays)
+    return Likelihood(annual, chosen, ENGINES[chosen].prepare(annual.structure))
 
 
 def make_model(likelihood: Likelihood) -> pm.Model:

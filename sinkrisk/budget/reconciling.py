@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from sinkrisk.budget.reading import read_table
 from sinkrisk.budget.specification import ERRORS, MODELS, SAMPLERS, SERIES
 from sinkrisk.budget.trees import group
 from sinkrisk.errors import InputError, Problem, Problems
+
+if TYPE_CHECKING:
+    from sinkrisk.budget.hierarchical import Fitted
 
 
 def reconcile(
@@ -134,30 +137,25 @@ def reconcile(
     >>> tree["exact"]["mean"].sel(window="2014-2023").values.round(4)
     array([9.7714, 1.24  , 5.1886, 2.8543, 2.9686])
     """
-    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else "unseeded" if rng is None else "generator"
-    generator = random.generator(int(rng) if isinstance(rng, np.integer) else rng)
     if model != "closed":
-        # The sampler and its compiler are imported only where they are used.
-        from sinkrisk.budget.hierarchical import fit_annual
-
-        return fit_annual(
+        return fit(
             observations,
-            model=model,
-            errors=errors,
-            draws=int(draws),
-            tune=int(tune),
-            chains=int(chains),
-            generator=generator,
-            progress=bool(progress),
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            rng=rng,
+            progress=progress,
             attribution=attribution,
-            series=series,
             windows=windows,
+            errors=errors,
+            series=series,
             fixed=fixed,
             sampler=sampler,
             direct=direct,
-            attrs={"seed": seed, "model_description": MODELS[model]},
         ).tree
+    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
+    seed, generator = _seeded(rng)
     table = read_table(observations, attribution=attribution, windows=windows)
 
     statement = pool_rows(table)
@@ -192,6 +190,83 @@ def reconcile(
         }
     )
     return tree
+
+
+def fit(
+    observations: pd.DataFrame,
+    model: str = "hierarchical",
+    *,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    rng: random.RandomSource = None,
+    progress: object = None,
+    attribution: str = "exclude",
+    windows: Sequence[object] | None = None,
+    errors: str = "shares",
+    series: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    sampler: str = "nutpie",
+    direct: bool = False,
+) -> Fitted:
+    """Fit a model of years and keep what its comparisons need: `reconcile` with more than the tree.
+
+    Parameters
+    ----------
+    observations, model, draws, tune, chains, rng, progress, attribution, windows, errors, series, fixed, \
+sampler, direct
+        As for `reconcile`; not ``model="closed"``, which has no parameters to fit.
+
+    Returns
+    -------
+    Fitted
+        ``tree`` is what `reconcile` returns; beside it the prepared table, the likelihood, the sampled
+        parameters and the draws of every process, for `find_conflicts`, `compare_models`,
+        `power_scale` and `trace_influence`.
+
+    Raises
+    ------
+    InputError
+        Before any computation: everything wrong with the arguments and the table.
+    """
+    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
+    if model == "closed":
+        raise InputError(
+            Problem(
+                "the closed model has no parameters to fit",
+                got=model,
+                allowed="hierarchical, open, robust",
+                hint="reconcile(..., model='closed') solves it",
+                key="model",
+            )
+        )
+    seed, generator = _seeded(rng)
+    # The sampler and its compiler are imported only where they are used.
+    from sinkrisk.budget.hierarchical import fit_annual
+
+    return fit_annual(
+        observations,
+        model=model,
+        errors=errors,
+        draws=int(draws),
+        tune=int(tune),
+        chains=int(chains),
+        generator=generator,
+        progress=bool(progress),
+        attribution=attribution,
+        series=series,
+        windows=windows,
+        fixed=fixed,
+        sampler=sampler,
+        direct=direct,
+        attrs={"seed": seed, "model_description": MODELS[model]},
+    )
+
+
+def _seeded(rng: random.RandomSource) -> tuple[str, np.random.Generator]:
+    """Return the seed in words, and the generator."""
+    seed = str(int(rng)) if isinstance(rng, int | np.integer) else "unseeded" if rng is None else "generator"
+    return seed, random.generator(int(rng) if isinstance(rng, np.integer) else rng)
 
 
 def get_flux(tree: xr.DataTree) -> xr.DataArray:

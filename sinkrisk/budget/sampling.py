@@ -111,7 +111,7 @@ def _pymc(
 ) -> Sampled:
     """Sample by PyMC's own NUTS, in this process: equal seeds give equal draws."""
     import pymc as pm
-    import pytensor
+    from pytensor.configdefaults import config
 
     model = make_model(likelihood)
     # PyMC announces what it does on the log even without a bar.
@@ -120,7 +120,7 @@ def _pymc(
     log.setLevel(level if progress else logging.ERROR)
     try:
         # Fast math may reorder sums, and the order depends on how the code was compiled.
-        with model, pytensor.config.change_flags(numba__fastmath=False):
+        with model, config.change_flags(numba__fastmath=False):
             if residual is not None:
                 pm.set_data({"residual": np.ascontiguousarray(residual)})
             trace = pm.sample(
