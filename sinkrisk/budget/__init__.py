@@ -63,7 +63,7 @@ if TYPE_CHECKING:
         trends as trends,
     )
     from sinkrisk.budget.reading import BudgetTable as BudgetTable, read_table as read_table
-    from sinkrisk.budget.reconciling import fit as fit, get_flux as get_flux, reconcile as reconcile
+    from sinkrisk.budget.reconciling import fit as fit, reconcile as reconcile
     from sinkrisk.budget.sensitivity_to_priors import power_scale as power_scale
     from sinkrisk.budget.shares import constant_shares as constant_shares
     from sinkrisk.budget.simulating import simulate_observations as simulate_observations
@@ -77,7 +77,9 @@ if TYPE_CHECKING:
         budget_result as budget_result,
         summarise_budget as summarise_budget,
         summarise_parameters as summarise_parameters,
+        tabulate_fluxes as tabulate_fluxes,
     )
+    from sinkrisk.budget.trees import get_flux as get_flux
     from sinkrisk.budget.windows import (
         overlapping as overlapping,
         parse_window as parse_window,
@@ -110,7 +112,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "find_conflicts": ".conflicts",
         "fit": ".reconciling",
         "gate": ".diagnostics",
-        "get_flux": ".reconciling",
+        "get_flux": ".trees",
         "gross_emissions": ".emission_paths",
         "hindcast": ".hindcasting",
         "impulse_response": ".carbon_cycle",
@@ -135,6 +137,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "summarise_budget": ".summarising",
         "summarise_outlook": ".outlook_tables",
         "summarise_parameters": ".summarising",
+        "tabulate_fluxes": ".summarising",
         "tabulate_predictive": ".predictive",
         "trace_influence": ".influence",
         "trend_table": ".rates",

@@ -22,7 +22,6 @@ from sinkrisk.budget.assembling import (
 from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.reading import read_table
 from sinkrisk.budget.specification import ERRORS, MODELS, SAMPLERS, SERIES
-from sinkrisk.budget.trees import group
 from sinkrisk.errors import InputError, Problem, Problems
 
 if TYPE_CHECKING:
@@ -267,37 +266,6 @@ def _seeded(rng: random.RandomSource) -> tuple[str, np.random.Generator]:
     """Return the seed in words, and the generator."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else "unseeded" if rng is None else "generator"
     return seed, random.generator(int(rng) if isinstance(rng, np.integer) else rng)
-
-
-def get_flux(tree: xr.DataTree) -> xr.DataArray:
-    """Return the annual fluxes of a budget whose model has them.
-
-    Parameters
-    ----------
-    tree : DataTree
-        What `reconcile` returned.
-
-    Returns
-    -------
-    DataArray
-        flux (chain, draw, component, year), GtC/yr.
-
-    Raises
-    ------
-    InputError
-        For the closed model, which reconciles windows as wholes.
-    """
-    posterior = group(tree, "posterior")
-    if "flux" in posterior:
-        return posterior["flux"]
-    raise InputError(
-        Problem(
-            f"the model '{tree.attrs.get('model', 'closed')}' has no annual flux",
-            allowed="posterior['window_flux'], the mean over each window",
-            hint="it reconciles every window as a whole and knows no years inside it; "
-            "a decade's mean does not say how the decade's years differ",
-        )
-    )
 
 
 def _check_arguments(

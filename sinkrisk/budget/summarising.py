@@ -13,7 +13,7 @@ import xarray as xr
 
 from sinkrisk.budget.convergence import rhat_and_ess
 from sinkrisk.budget.identity import SIGNS, UNIT
-from sinkrisk.budget.trees import group, has_group
+from sinkrisk.budget.trees import get_flux, group, has_group
 from sinkrisk.budget.windows import reference_window
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.results import Result
@@ -194,6 +194,46 @@ then weigh less than about half as much as the prior (1 / .8^2 - 1 = .56)."""
 
 UNMOVED_MEAN = 0.5
 """Shift of the mean, in prior sds, below which it does."""
+
+
+def tabulate_fluxes(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
+    """Tabulate the reconciled flux of every component and year of a model of years.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `reconcile` returned.
+    level : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        component, year, mean, sd, low, high, interval_kind, interval_mass, unit (GtC/yr).
+
+    Raises
+    ------
+    InputError
+        When `level` is not between 0 and 1, or the model has no annual flux.
+    """
+    check_level(level)
+    flux = get_flux(tree).stack(sample=("chain", "draw")).transpose("component", "year", "sample")
+    values, tail = flux.values, (1.0 - level) / 2.0
+    low, high = np.quantile(values, [tail, 1.0 - tail], axis=-1)
+    names, years = flux["component"].values.astype(str), flux["year"].values
+    return pd.DataFrame(
+        {
+            "component": np.repeat(names, len(years)),
+            "year": np.tile(years, len(names)),
+            "mean": values.mean(axis=-1).ravel(),
+            "sd": values.std(axis=-1, ddof=1).ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "interval_kind": INTERVAL_KIND,
+            "interval_mass": level,
+            "unit": UNIT,
+        }
+    )
 
 
 def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:

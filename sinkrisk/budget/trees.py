@@ -33,3 +33,34 @@ def group(tree: object, name: str) -> xr.Dataset:
 def has_group(tree: xr.DataTree, name: str) -> bool:
     """Return whether the tree has a group, for example ``exact``, which only exact models have."""
     return name in tree.children
+
+
+def get_flux(tree: xr.DataTree) -> xr.DataArray:
+    """Return the annual fluxes of a budget whose model has them.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `reconcile` returned.
+
+    Returns
+    -------
+    DataArray
+        flux (chain, draw, component, year), GtC/yr.
+
+    Raises
+    ------
+    InputError
+        For the closed model, which reconciles windows as wholes.
+    """
+    posterior = group(tree, "posterior")
+    if "flux" in posterior:
+        return posterior["flux"]
+    raise InputError(
+        Problem(
+            f"the model '{tree.attrs.get('model', 'closed')}' has no annual flux",
+            allowed="posterior['window_flux'], the mean over each window",
+            hint="it reconciles every window as a whole and knows no years inside it; "
+            "a decade's mean does not say how the decade's years differ",
+        )
+    )

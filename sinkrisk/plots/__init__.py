@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.plots.annual import (
+        plot_fluxes as plot_fluxes,
+        plot_outlook as plot_outlook,
+        plot_parameters as plot_parameters,
+    )
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.network import plot_deployment_modes as plot_deployment_modes
@@ -36,8 +41,11 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_central_weights": ".ranking",
         "plot_deployment_modes": ".network",
         "plot_elicitation": ".elicitation",
+        "plot_fluxes": ".annual",
         "plot_measures": ".portfolio",
         "plot_optimum": ".programme",
+        "plot_outlook": ".annual",
+        "plot_parameters": ".annual",
         "plot_portfolio_composition": ".portfolio",
         "plot_rank_acceptability": ".ranking",
         "plot_sobol": ".sensitivity",
