@@ -24,6 +24,13 @@ from sinkrisk.budget.modelling import Likelihood, make_likelihood
 from sinkrisk.budget.preparing import PreparedTable, prepare_rows
 from sinkrisk.budget.sampling import Sampled, sample_parameters
 from sinkrisk.budget.structure import FloatArray
+from sinkrisk.errors import Problems
+
+MOST_WINDOWS_ROWS = 300
+"""Most statements over windows longer than a year: their cost is cubic, 10 ms a gradient at 200."""
+
+MOST_SERIES = 60
+"""Most series with a stated error of their own: each adds states to every year."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,47 @@ def prepare_likelihood(
     fixed: Mapping[str, Any] | None = None,
     engine: str | None = None,
 ) -> tuple[PreparedTable, Likelihood]:
-    """Check a table and return it with the likelihood of an annual model, before any sampling."""
+    """Check a table and return it with the likelihood of an annual model, before any sampling.
+
+    Raises
+    ------
+    InputError
+        Everything wrong with the table, its size or the held parameters.
+    """
     prepared = prepare_rows(observations, attribution=attribution, series=series)
+    check_size(prepared)
     annual = build_annual(prepared.rows, model=model, errors=errors, hyper=load_hyper(), fixed=fixed)
     return prepared, make_likelihood(annual, engine)
+
+
+def check_size(prepared: PreparedTable) -> None:
+    """Refuse tables that would take hours, and say what does the same work in seconds.
+
+    Raises
+    ------
+    InputError
+        For more statements over windows, or more series of their own error, than the limits.
+    """
+    rows = prepared.rows[prepared.rows["role"] != "member"]
+    windows = int((rows["end"] > rows["start"]).sum())
+    series = int(rows[["component", "method", "estimate"]].drop_duplicates().shape[0])
+    found = Problems(file=prepared.file or None)
+    hint = "pool the estimates of a window first (inverse-variance mean), or use model='closed'"
+    if windows > MOST_WINDOWS_ROWS:
+        found.add(
+            "more statements over windows than a model of years can weigh in reasonable time",
+            got=windows,
+            allowed=f"at most {MOST_WINDOWS_ROWS}",
+            hint=hint,
+        )
+    if series > MOST_SERIES:
+        found.add(
+            "more series with errors of their own than a model of years can carry",
+            got=series,
+            allowed=f"at most {MOST_SERIES}; individual estimates without an sd do not count",
+            hint=hint,
+        )
+    found.raise_if_any()
 
 
 def fit_annual(
