@@ -64,10 +64,16 @@ def _budget(context: Context, into: Path) -> StageOutput:
     )
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     tree.to_netcdf(into / "budget.nc")
-    _table(budget.summarise_budget(tree, level=spec.level), into / "budget.csv")
-    _table(budget.attribute_imbalance(tree, level=spec.level), into / "attribution.csv")
+    for name, frame in budget.budget_tables(tree, level=spec.level).items():
+        _table(frame, into / name)
     sentence = budget.budget_result(tree, level=spec.level).sentence
-    return StageOutput(checks=checks, notes=[sentence])
+    return StageOutput(checks=[*checks, *budget.predictive_findings(tree)], notes=[sentence])
+
+
+def _budget_hashes(context: Context) -> list[str | None]:
+    """Return hashes of all that a budget rests on: the rows, and the priors of the models of years."""
+    names = ("observations", "budget", "budget_statements")
+    return [context.memory["hashes"].get(name) for name in names]
 
 
 def budget_tree(context: Context) -> xr.DataTree | None:
@@ -358,9 +364,9 @@ def stages() -> tuple[Stage, ...]:
     return (
         Stage(
             "budget", (),
-            lambda c: [c.spec.seed, _section(c, "budget"), c.memory["hashes"].get("observations")],
+            lambda c: [c.spec.seed, _section(c, "budget"), *_budget_hashes(c)],
             _without("budget", "the spec has no 'budget' section"), _budget,
-            ("budget.nc", "budget.csv", "attribution.csv"),
+            ("budget.nc", "budget.csv", "attribution.csv", "fluxes.csv", "parameters.csv"),
         ),
         Stage(
             "network", (), lambda c: [_section(c, "network"), _library(c)],

@@ -79,6 +79,10 @@ if TYPE_CHECKING:
         summarise_parameters as summarise_parameters,
         tabulate_fluxes as tabulate_fluxes,
     )
+    from sinkrisk.budget.tables import (
+        budget_tables as budget_tables,
+        predictive_findings as predictive_findings,
+    )
     from sinkrisk.budget.trees import get_flux as get_flux
     from sinkrisk.budget.windows import (
         overlapping as overlapping,
@@ -101,6 +105,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "attribute_imbalance": ".attribution",
         "budget_observations": ".statements",
         "budget_result": ".summarising",
+        "budget_tables": ".tables",
         "calibrate": ".calibration",
         "check_predictive": ".predictive",
         "check_report_windows": ".labelling",
@@ -123,6 +128,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "overlapping": ".windows",
         "parse_window": ".windows",
         "power_scale": ".sensitivity_to_priors",
+        "predictive_findings": ".tables",
         "prepare_rows": ".preparing",
         "pulse_response": ".carbon_cycle",
         "read_emissions": ".emission_paths",

@@ -131,7 +131,8 @@ def plot_parameters(table: pd.DataFrame) -> Figure:
             at = np.arange(len(one), dtype=float)
             axes.hlines(at - 0.16, one["prior_low"], one["prior_high"], color=style.LIGHT, linewidth=3.0)
             axes.hlines(at + 0.16, one["low"], one["high"], color=style.BLUE, linewidth=2.0)
-            driven = one["prior_driven"].astype(bool).to_numpy()
+            # A table read back from a file has the words.
+            driven = (one["prior_driven"].astype(str) == "True").to_numpy()
             axes.plot(one["mean"][~driven], at[~driven] + 0.16, "o", color=style.BLUE, markersize=5)
             axes.plot(
                 one["mean"][driven],

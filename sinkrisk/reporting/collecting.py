@@ -47,6 +47,21 @@ SOURCES: dict[str, Source] = {
             "reported_imbalance", "imbalance_sd", "printed_imbalance", "rounding_difference", "interval_mass",
         ),
     ),
+    "fluxes": Source(
+        "fluxes.csv",
+        "budget",
+        ("component", "year", "mean", "low", "high", *_INTERVAL, "unit"),
+        ("year", "mean", "low", "high", "interval_mass"),
+    ),
+    "parameters": Source(
+        "parameters.csv",
+        "budget",
+        (
+            "parameter", "label", "prior_mean", "prior_low", "prior_high", "mean", "low", "high",
+            "prior_driven", *_INTERVAL,
+        ),
+        ("prior_mean", "prior_low", "prior_high", "mean", "low", "high", "interval_mass"),
+    ),
     "network_marginals": Source(
         "network_marginals.csv",
         "network",

@@ -12,6 +12,7 @@ from sinkrisk.plots.network import deployment_modes, possible_cells
 from sinkrisk.reporting.blocks import Column, Picture, Section, Table
 from sinkrisk.reporting.collecting import Collected, keyed
 from sinkrisk.reporting.numbers import MISSING, fixed, interval_name, percent, span, unit_text, window_text
+from sinkrisk.reporting.years import add_years
 
 COMPONENTS = ("fossil", "land_use", "atmosphere", "ocean", "land", "cement")
 
@@ -64,18 +65,34 @@ def budget_section(collected: Collected) -> Section:
         + ("each in proportion to its stated variance" if model == "closed" else "as its priors allow")
         + ", until emissions equal the sum of atmospheric growth and sinks in every draw."
     )
+    # Two decimals hide the seas of one country; the world's fluxes are not known to three.
+    digits = 2 if float(table["mean"].abs().max()) > 5.0 else 3
     reference = reference_window(windows)
     here = keyed(table[table["window"] == reference], "component")
     said = []
     for component in [c for c in ("ocean", "land") if c in here]:
         row = here[component]
+        known = row["stated"] == row["stated"]
+        says = (
+            f"stated {fixed(row['stated'], digits)} ± {fixed(row['stated_sd'], digits)}"
+            if known
+            else "not stated"
+        )
         said.append(
-            f"the {readable(component)} sink is {fixed(row['mean'], 2)} {unit} ({interval} "
-            f"{fixed(row['low'], 2)} to {fixed(row['high'], 2)}; stated {fixed(row['stated'], 2)} ± "
-            f"{fixed(row['stated_sd'], 2)})"
+            f"the {readable(component)} sink is {fixed(row['mean'], digits)} {unit} ({interval} "
+            f"{fixed(row['low'], digits)} to {fixed(row['high'], digits)}; {says})"
         )
     if said:
         section.sentences.append(f"In {window_text(reference)}, " + " and ".join(said) + ".")
+    unseen = table[table["stated"].isna()].groupby("component", sort=False)["window"].agg(list)
+    if len(unseen):
+        named = "; ".join(
+            f"{readable(str(c))} in {', '.join(window_text(w) for w in at)}" for c, at in unseen.items()
+        )
+        section.sentences.append(
+            f"Not stated, so known only through closure and neighbouring years: {named}. An atmosphere that "
+            "nothing measures is the net contribution to the air that the other terms leave."
+        )
     rows = []
     indexed = keyed(table, "window", "component")
     for window in windows:
@@ -87,8 +104,9 @@ def budget_section(collected: Collected) -> Section:
                 continue
             row = indexed[(window, component)]
             known = row["stated"] == row["stated"]
-            stated.append(f"{fixed(row['stated'], 2)} ± {fixed(row['stated_sd'], 2)}" if known else MISSING)
-            reconciled.append(span(row["mean"], row["low"], row["high"], 2))
+            value, sd = fixed(row["stated"], digits), fixed(row["stated_sd"], digits)
+            stated.append(f"{value} ± {sd}" if known else MISSING)
+            reconciled.append(span(row["mean"], row["low"], row["high"], digits))
         rows += [stated, reconciled]
     section.blocks = [
         Picture(
@@ -110,7 +128,14 @@ def budget_section(collected: Collected) -> Section:
             row_headers=2,
         ),
     ]
+    add_years(section, collected)
     return section
+
+
+def largest_adjustment(table: pd.DataFrame) -> pd.Series:
+    """Return the row of the component that closing the budget of one window moves the most."""
+    moves = table[table["component"].isin(COMPONENTS)]
+    return moves.iloc[int(moves["adjustment_mean"].abs().to_numpy().argmax())]
 
 
 def printed_text(row: pd.Series) -> str:
@@ -140,12 +165,14 @@ def imbalance_section(collected: Collected) -> Section:
     if table is None:
         section.absent = collected.why_absent("attribution")
         return section
+    if table.empty:
+        section.absent = "No window has a statement of every component, so there is no imbalance to explain."
+        return section
     unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
     windows = list(dict.fromkeys(table["window"]))
-    components = in_order(table["component"], COMPONENTS)
+    components = in_order(table["component"], (*COMPONENTS, "missing", "rounding"))
     reference = reference_window(windows)
-    here = table[table["window"] == reference].sort_values("variance_share", ascending=False)
-    first = here.iloc[0]
+    first = largest_adjustment(table[table["window"] == reference])
     section.sentences = [
         "The imbalance is what remains when all stated sinks and the atmospheric growth are taken from "
         "stated emissions. Reconciling distributes it: the adjustments of the components add up to it "

@@ -21,7 +21,14 @@ from sinkrisk.reporting.numbers import (
     window_text,
 )  # fmt: skip
 from sinkrisk.reporting.ranks import first_text
-from sinkrisk.reporting.sinks import interval_of, modes_of, moved, printed_text, reference_window
+from sinkrisk.reporting.sinks import (
+    interval_of,
+    largest_adjustment,
+    modes_of,
+    moved,
+    printed_text,
+    reference_window,
+)
 
 
 def facts(collected: Collected) -> list[tuple[str, str]]:
@@ -136,11 +143,10 @@ def _sinks(collected: Collected) -> str:
 
 def _imbalance(collected: Collected) -> str:
     table = collected.table("attribution")
-    if table is None:
+    if table is None or table.empty:
         return ""
     window = reference_window(list(dict.fromkeys(table["window"])))
-    here = table[table["window"] == window].sort_values("variance_share", ascending=False)
-    first = here.iloc[0]
+    first = largest_adjustment(table[table["window"] == window])
     unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
     text = (
         f"The stated estimates of that window leave {signed(first['reported_imbalance'])} {unit} unexplained"
