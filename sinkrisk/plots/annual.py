@@ -162,8 +162,8 @@ def plot_outlook(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        What `budget.summarise_outlook` returns: variable, portfolio, year, mean, low, high,
-        interval_kind, interval_mass, unit.
+        What `budget.summarise_outlook` returns: quantity, year, mean, low, high, interval_kind,
+        interval_mass, unit, and portfolio where there are several.
 
     Returns
     -------
@@ -176,22 +176,24 @@ def plot_outlook(table: pd.DataFrame) -> Figure:
         For a missing column, text where a number belongs, or an interval that ends before it starts.
     """
     numeric = ["year", "mean", "low", "high"]
+    if "portfolio" not in table:
+        table = table.assign(portfolio="as given")
     table = require_table(
         table,
-        ["variable", "portfolio", *numeric, "interval_kind", "interval_mass", "unit"],
+        ["quantity", "portfolio", *numeric, "interval_kind", "interval_mass", "unit"],
         name="outlook",
         numeric=numeric,
         ordered=[("low", "high")],
     )
     interval = interval_label(table, name="outlook")
-    shown = [name for name in ("co2", "ocean", "land") if (table["variable"] == name).any()]
+    shown = [name for name in ("co2", "ocean", "land") if (table["quantity"] == name).any()]
     portfolios = list(dict.fromkeys(table["portfolio"].astype(str)))
     palette = [style.INK, style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.VERMILION, style.SKY]
     with style.styled():
         figure = style.new_figure(3.4)
         grid = figure.subplots(1, max(len(shown), 1), squeeze=False)
         for variable, axes in zip(shown, grid.flat, strict=True):
-            part = table[table["variable"] == variable]
+            part = table[table["quantity"] == variable]
             for position, portfolio in enumerate(portfolios):
                 one = part[part["portfolio"].astype(str) == portfolio].sort_values("year")
                 colour = palette[position % len(palette)]

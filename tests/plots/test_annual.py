@@ -64,9 +64,9 @@ def test_an_outlook_has_a_panel_for_each_variable_and_a_line_for_each_portfolio(
         for portfolio in ("none", "phased")
         for year in (2030, 2050, 2100)
     ]
-    table = pd.DataFrame(rows, columns=["variable", "portfolio", "year", "mean"]).assign(**INTERVAL)
+    table = pd.DataFrame(rows, columns=["quantity", "portfolio", "year", "mean"]).assign(**INTERVAL)
     table = table.assign(low=table["mean"] - 1.0, high=table["mean"] + 1.0)
-    table["unit"] = table["variable"].map({"co2": "ppm", "ocean": "GtC/yr"})
+    table["unit"] = table["quantity"].map({"co2": "ppm", "ocean": "GtC/yr"})
     co2, ocean = plots.plot_outlook(table).axes
     assert len(co2.lines) == len(ocean.lines) == 2
     np.testing.assert_allclose(ocean.lines[1].get_ydata(), [3.0, 3.2, 3.7])

@@ -52,4 +52,4 @@ def test_a_run_keeps_fluxes_and_parameters_and_its_report_reads_them(annual_run)
     page = (annual_run / "report.html").read_text(encoding="utf-8")
     assert f"{driven} of {len(parameters)} parameters are prior-driven" in page
     assert "Predictive check holds: The sd of the imbalance of 6 windows is 0.369" in page
-    assert "Annual fluxes with their 90 % equal-tailed interval" in page
+    assert "Reconciled fluxes of every year from 1960 to 2024" in page
