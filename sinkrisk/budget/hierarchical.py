@@ -141,6 +141,8 @@ def fit_annual(
     prepared, likelihood = prepare_likelihood(
         observations, model=model, errors=errors, attribution=attribution, series=series, fixed=fixed
     )
+    # Windows that cannot be reported are refused before the sampler starts.
+    labels = report_windows(prepared, likelihood.annual, windows)
     if direct:
         from sinkrisk.budget.direct import sample_direct
 
@@ -159,7 +161,6 @@ def fit_annual(
         )
         packed = {name: v.reshape(-1, v.shape[-1]) for name, v in sampled.values.items()}
         conditional = draw_conditional(likelihood, *likelihood.annual.parameters.evaluate(packed), generator)
-    labels = report_windows(prepared, likelihood.annual, windows)
     tree = label_draws(prepared, likelihood.annual, sampled, conditional, labels, generator)
     tree.attrs.update(attrs or {})
     tree.attrs.update(

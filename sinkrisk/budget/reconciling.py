@@ -1,4 +1,4 @@
-"""`reconcile`: an observation table in, a labelled posterior of the closed budget out."""
+"""`reconcile`: an observation table in, a labelled posterior of the budget out, by any of the models."""
 
 from __future__ import annotations
 

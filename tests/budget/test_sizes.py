@@ -55,3 +55,14 @@ def test_ten_thousand_individual_estimates_are_a_panel(table_2):
     assert likelihood.annual.panels[0].count == 199
     values = likelihood.annual.parameters.prior_draws(np.random.default_rng(1), ())
     assert np.isfinite(likelihood(likelihood.pack(values))[0])
+
+
+def test_windows_that_cannot_be_reported_are_refused_before_sampling(table_2, monkeypatch):
+    def sampled(*_, **__):
+        raise AssertionError("the sampler was started")
+
+    monkeypatch.setattr("sinkrisk.budget.hierarchical.sample_parameters", sampled)
+    with pytest.raises(
+        InputError, match=r"(?s)window outside the years of the table: got '1850'.*not a period"
+    ):
+        budget.reconcile(table_2, windows=["1850", "x"], rng=1)
