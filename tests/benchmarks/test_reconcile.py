@@ -88,7 +88,8 @@ def test_effective_draws(benchmark, table_2, rates, way):
     rates[way[2:]] = {"compiled": ess / seconds, "cold": ess / (compilation + seconds)}
     note = (
         f"compilation {compilation:.1f} s, sampling {seconds:.1f} s, "
-        f"{int(sampled.stats['diverging'].sum())} divergences, smallest bulk ESS {ess:.0f}, {ess / seconds:.1f}/s"
+        f"{int(sampled.stats['diverging'].sum())} divergences, smallest bulk ESS {ess:.0f}, "
+        f"{ess / seconds:.1f}/s"
     )
     if len(rates) == 2:
         for kind in ("compiled", "cold"):

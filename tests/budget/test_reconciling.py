@@ -268,7 +268,10 @@ def test_arguments_are_checked_together(table_2):
     with pytest.raises(InputError) as caught:
         budget.reconcile(table_2, model="close", draws=0, chains=True, tune=-1)
     message = str(caught.value)
-    assert "unknown budget model: got 'close'; allowed: hierarchical, open, robust, closed; did you mean 'closed'?" in message
+    assert (
+        "unknown budget model: got 'close'; allowed: hierarchical, open, robust, closed; did you mean "
+        "'closed'?" in message
+    )
     assert len(caught.value.problems) == 4
 
 
