@@ -170,7 +170,9 @@ def imbalance_section(collected: Collected) -> Section:
         return section
     unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
     windows = list(dict.fromkeys(table["window"]))
-    components = in_order(table["component"], (*COMPONENTS, "missing", "rounding"))
+    # The picture has bars for rounding; as one more column it would not fit a page.
+    components = [c for c in in_order(table["component"], (*COMPONENTS, "missing")) if c != "rounding"]
+    rounding = table[table["component"] == "rounding"]["adjustment_mean"].abs()
     reference = reference_window(windows)
     first = largest_adjustment(table[table["window"] == reference])
     section.sentences = [
@@ -185,6 +187,11 @@ def imbalance_section(collected: Collected) -> Section:
         f"{signed(first['adjustment_mean'])} {unit} of the imbalance ({interval} "
         f"{signed(first['adjustment_low'])} to {signed(first['adjustment_high'])}).",
     ]
+    if len(rounding):
+        section.sentences.append(
+            "Rounding of the printed digits makes up the rest of each imbalance, on average at most "
+            f"{fixed(float(rounding.max()), 2)} {unit} in any window; the figure shows it."
+        )
     if collected.option("budget", "model") == "closed":
         defined = table[table["adjustment_share"].notna()]
         gap = float((defined["adjustment_share"] - defined["variance_share"]).abs().max())
