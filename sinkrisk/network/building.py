@@ -125,6 +125,25 @@ class Network:
         return {}
 
     @cached_property
+    def split_tables(self) -> dict[str, list[NDArray[np.float64]] | None]:
+        """Factors per rule whose table is a product (see `noisy.product_form`), filled as needed."""
+        return {}
+
+    @cached_property
+    def orders(self) -> dict[Any, tuple[int, ...]]:
+        """Elimination orders by shape of the question, filled by `exact` as they are needed."""
+        return {}
+
+    @cached_property
+    def regions_apart(self) -> bool:
+        """Whether no node has a parent in another region, and no global node one in any."""
+        return all(
+            self.nodes[parent].region in (None, node.region)
+            for node in self.nodes.values()
+            for parent in node.parents
+        )
+
+    @cached_property
     def model(self) -> Any:
         """The network as a `pgmpy.models.DiscreteBayesianNetwork`, checked; built once."""
         return pgmpy_model(

@@ -20,24 +20,22 @@ from sinkrisk.errors import Problems
 from sinkrisk.network.specification import (
     PLATES,
     PREVIOUS,
+    TABLE_KEYS,
     BaselineSpec,
     BottleneckSpec,
+    EffectSpec,
     FullTableSpec,
     NetworkFile,
     NodeSpec,
+    NoisyMaxTableSpec,
     OverrideSpec,
     RankedTableSpec,
     RowSpec,
     SharedDeviationSpec,
-    Sourced,
     base_of,
-    combinations,
-    matches,
     merged,
 )
-
-SUM_TOLERANCE = 1e-6
-"""How far a row of probabilities may miss one; it is then divided by its sum."""
+from sinkrisk.network.table_checks import TableChecker
 
 _NAMES = "letters, digits and single underscores, a letter first"
 _IDENTIFIER = re.compile(r"^[A-Za-z](?:_?[A-Za-z0-9])*$")
@@ -62,7 +60,8 @@ def read_network(
     ----------
     path : path
     plates : mapping, optional
-        Values of plates, in place of what the file says.
+        Values of plates, in place of what the file says; the file's overrides may still name its
+        own, so that a part of a network can be read.
 
     Raises
     ------
@@ -82,7 +81,7 @@ def read_network(
         found.raise_if_any()
         raise AssertionError("a validation error without details") from error
     values = _plate_values(spec, plates or {}, located, found)
-    checker = _Checker(spec, values, located, found)
+    checker = _Checker(spec, _plates_named(spec, values), located, found)
     order = checker.run()
     found.raise_if_any()
     return CheckedNetwork(spec, values, order, str(path))
@@ -123,6 +122,16 @@ def _plate_values(
     return values
 
 
+def _plates_named(spec: NetworkFile, values: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """Return the values that overrides may name: those in use and the file's own."""
+    known = {}
+    for plate, used in values.items():
+        stated = spec.plates.get(plate)  # type: ignore[call-overload]
+        own = _from_priors(stated, plate) if isinstance(stated, str) else tuple(stated or ())
+        known[plate] = tuple(dict.fromkeys((*used, *own)))
+    return known
+
+
 def _from_priors(table: str, plate: str) -> tuple[str, ...]:
     from sinkrisk.priors import load_table
 
@@ -138,7 +147,12 @@ def _fields_at(loc: tuple[Any, ...]) -> list[str]:
     elif inside[:1] == ("nodes",) and len(inside) >= 2:
         model = NodeSpec
         if len(inside) >= 3 and inside[2] == "table":
-            model = FullTableSpec if "full" in inside[3:4] else RankedTableSpec
+            kinds: dict[Any, type[BaseModel]] = {
+                "full": FullTableSpec,
+                "ranked": RankedTableSpec,
+                "noisy_max": NoisyMaxTableSpec,
+            }
+            model = kinds.get(next(iter(inside[3:4]), None), RankedTableSpec)
         elif len(inside) >= 3 and inside[2] == "overrides":
             model = OverrideSpec
         for key, deeper in (
@@ -146,6 +160,7 @@ def _fields_at(loc: tuple[Any, ...]) -> list[str]:
             ("bottleneck", BottleneckSpec),
             ("rows", RowSpec),
             ("first", RowSpec),
+            ("effects", EffectSpec),
         ):
             if key in inside[3:]:
                 model = deeper
@@ -155,7 +170,7 @@ def _fields_at(loc: tuple[Any, ...]) -> list[str]:
 def _translate(error: ValidationError, located: files.LocatedYaml, found: Problems) -> None:
     for item in error.errors(include_url=False, include_context=False):
         loc = tuple(item["loc"])
-        # The discriminator's tag ("full", "ranked") is part of pydantic's path but not of the file's.
+        # The discriminator's tag ("full", "ranked", ...) is part of pydantic's path but not of the file's.
         in_file = loc[:3] + loc[4:] if loc[:1] == ("nodes",) and loc[2:3] == ("table",) else loc
         key = ".".join(map(str, in_file))
         row = located.line(*in_file)
@@ -173,39 +188,21 @@ def _translate(error: ValidationError, located: files.LocatedYaml, found: Proble
             found.add(item["msg"], got=item.get("input"), key=key, row=row, hint=hint)
 
 
-class _Checker:
+class _Checker(TableChecker):
     """The checks that look at more than one key."""
-
-    def __init__(
-        self,
-        spec: NetworkFile,
-        plates: Mapping[str, tuple[str, ...]],
-        located: files.LocatedYaml,
-        found: Problems,
-    ) -> None:
-        self.spec, self.plates, self.located, self.found = spec, plates, located, found
-
-    def add(self, what: str, *where: str | int, **details: Any) -> None:
-        self.found.add(what, key=".".join(map(str, where)), row=self.located.line(*where), **details)
 
     def run(self) -> tuple[str, ...]:
         if not _IDENTIFIER.match(self.spec.network):
             self.add("network name is not a name", "network", got=self.spec.network, allowed=_NAMES)
-        self._sourced(self.spec.shared_deviation, "shared_deviation")
+        self.sourced(self.spec.shared_deviation, "shared_deviation")
         for name, node in self.spec.nodes.items():
             self._names(name, node)
             known = self._parents(name, node)
             if known:
-                self._table(name, node, node.table, None, "nodes", name, "table")
+                self.table(name, node, node.table, None, "nodes", name, "table")
                 for number, override in enumerate(node.overrides):
                     self._override(name, node, override, number)
         return self._order()
-
-    def _sourced(self, table: Sourced, *where: str | int) -> None:
-        if table.source != "assumption" and not table.locator:
-            self.add(
-                "source without a locator", *where, got=table.source, hint="name the section or the table"
-            )
 
     def _names(self, name: str, node: NodeSpec) -> None:
         for what, value in [("node", name), *(("state", state) for state in node.states)]:
@@ -239,12 +236,14 @@ class _Checker:
                 known = False
                 continue
             other = self.spec.nodes[base]
-            if not set(other.plate) <= set(node.plate):
+            folded = set(other.plate) - set(node.plate)
+            if folded and not (node.table.kind == "noisy_max" and "period" not in folded):
                 self.add(
                     f"node '{name}': parent has plates that the node has not",
                     *where,
                     got=f"{base} [{', '.join(other.plate)}]",
                     allowed=f"plates among {', '.join(node.plate) or '(none)'}",
+                    hint="only a noisy_max table folds over the classes or regions of a parent",
                 )
                 known = False
             if parent.endswith(PREVIOUS) and "period" not in other.plate:
@@ -277,139 +276,18 @@ class _Checker:
                         got=value,
                         allowed=self.plates.get(plate, ()),
                     )
-        ranked_keys = ("weights", "spread", "baseline", "bottleneck", "today")
-        wrong = ("rows", "first") if node.table.kind == "ranked" else ranked_keys
-        for key in wrong:
-            if getattr(override, key) is not None:
+        mine = TABLE_KEYS[node.table.kind]
+        for key in (key for keys in TABLE_KEYS.values() for key in keys):
+            if key not in mine and getattr(override, key) is not None:
                 self.add(
                     f"node '{name}': key does not belong to a {node.table.kind} table",
                     *where,
                     key,
                     got=key,
-                    allowed=ranked_keys if node.table.kind == "ranked" else ("rows", "first"),
+                    allowed=mine,
                 )
                 return
-        self._table(name, node, merged(node.table, override), override, *where)
-
-    def _table(
-        self,
-        name: str,
-        node: NodeSpec,
-        table: FullTableSpec | RankedTableSpec,
-        override: OverrideSpec | None,
-        *where: str | int,
-    ) -> None:
-        self._sourced(override if override is not None else table, *where)
-        carried = [parent for parent in node.parents if parent.endswith(PREVIOUS)]
-        if isinstance(table, RankedTableSpec):
-            for key, given, wanted in (
-                ("weights", list(table.weights), node.parents),
-                ("today", list(table.today), carried),
-            ):
-                for parent in given:
-                    if parent not in wanted:
-                        self.add(
-                            f"node '{name}': '{key}' names what is no such parent",
-                            *where,
-                            key,
-                            got=parent,
-                            allowed=wanted or "(none)",
-                        )
-                for parent in wanted:
-                    if parent not in given:
-                        self.add(
-                            f"node '{name}': '{key}' lacks a parent", *where, key, got=given, hint=parent
-                        )
-            for parent in table.bottleneck.parents if table.bottleneck else ():
-                if parent not in node.parents:
-                    self.add(
-                        f"node '{name}': bottleneck names what is no parent",
-                        *where,
-                        "bottleneck",
-                        got=parent,
-                        allowed=node.parents,
-                    )
-            if sum(table.weights.values()) + (table.baseline.weight if table.baseline else 0.0) <= 0:
-                self.add(f"node '{name}': all weights are zero", *where, "weights")
-            return
-        several = len(self.plates.get("period", ())) > 1 or not carried
-        if several and (override is None or override.rows is not None):
-            self._rows(name, node, table.rows, node.parents, *where, "rows")
-        if carried and table.first is None:
-            self.add(
-                f"node '{name}' has no table for the first period",
-                *where,
-                hint=f"give 'first': rows without {', '.join(carried)}",
-            )
-        elif not carried and table.first is not None and (override is None or override.first is not None):
-            self.add(f"node '{name}': 'first' without a parent of the period before", *where, "first")
-        elif table.first is not None and (override is None or override.first is not None):
-            current = [parent for parent in node.parents if parent not in carried]
-            self._rows(name, node, table.first, current, *where, "first")
-
-    def _rows(
-        self, name: str, node: NodeSpec, rows: list[RowSpec], parents: list[str], *where: str | int
-    ) -> None:
-        if not rows:
-            self.add(f"node '{name}' has no rows in its table", *where, hint="give 'rows'")
-            return
-        sound = True
-        for index, row in enumerate(rows):
-            at = (*where, index)
-            for parent, states in row.given.items():
-                if parent not in parents:
-                    self.add(
-                        f"node '{name}': unknown parent in 'given'",
-                        *at,
-                        got=parent,
-                        allowed=parents or "(none)",
-                    )
-                    sound = False
-                    continue
-                allowed = self.spec.nodes[base_of(parent)].states
-                for state in [states] if isinstance(states, str) else states:
-                    if state not in allowed:
-                        self.add(
-                            f"node '{name}': unknown state of parent '{parent}'",
-                            *at,
-                            got=state,
-                            allowed=allowed,
-                        )
-                        sound = False
-            if len(row.probabilities) != len(node.states):
-                self.add(
-                    f"node '{name}': wrong number of probabilities",
-                    *at,
-                    got=len(row.probabilities),
-                    allowed=f"{len(node.states)}, one per state: {', '.join(node.states)}",
-                )
-            elif not all(0.0 <= value <= 1.0 for value in row.probabilities):
-                self.add(
-                    f"node '{name}': probability out of range", *at, got=row.probabilities, allowed="0 to 1"
-                )
-            elif abs(sum(row.probabilities) - 1.0) > SUM_TOLERANCE:
-                self.add(
-                    f"node '{name}': probabilities do not sum to one",
-                    *at,
-                    got=round(sum(row.probabilities), 9),
-                    allowed="1",
-                )
-        if sound:
-            self._coverage(name, rows, parents, *where)
-
-    def _coverage(self, name: str, rows: list[RowSpec], parents: list[str], *where: str | int) -> None:
-        missing: list[str] = []
-        for combination in combinations(self.spec, parents):
-            matching = [index for index, row in enumerate(rows) if matches(row, combination)]
-            text = ", ".join(f"{parent}={state}" for parent, state in combination.items()) or "(no parents)"
-            if not matching:
-                missing.append(text)
-            elif len(matching) > 1:
-                self.add(f"node '{name}': two rows for one combination", *where, matching[1], got=text)
-                return
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            self.add(f"node '{name}': no row for a combination", *where, got=missing[0] + more)
+        self.table(name, node, merged(node.table, override), override, *where)
 
     def _order(self) -> tuple[str, ...]:
         waiting = {

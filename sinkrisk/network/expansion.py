@@ -11,15 +11,21 @@ import numpy as np
 from sinkrisk import files
 from sinkrisk.network.building import Network, Node
 from sinkrisk.network.checking import CheckedNetwork, read_network
+from sinkrisk.network.noisy import NoisyMaxParameters, noisy_max_table, stated
 from sinkrisk.network.specification import (
     PLATES,
     PREVIOUS,
+    AnyTableSpec,
+    EffectSpec,
     FullTableSpec,
+    NetworkFile,
     NodeSpec,
+    NoisyMaxTableSpec,
     OverrideSpec,
     RankedTableSpec,
     base_of,
     combinations,
+    effective_parents,
     matches,
     merged,
 )
@@ -93,23 +99,33 @@ def _expanded(
     rules: dict[str, TableRule],
 ) -> Node:
     node = checked.spec.nodes[base]
-    table: FullTableSpec | RankedTableSpec = node.table
+    table: AnyTableSpec = node.table
     applied = []
     for number, override in enumerate(node.overrides):
         if _applies(override, at):
             table = merged(table, override)
             applied.append(number)
     first = step == 0
-    parents = [parent for parent in node.parents if not (first and parent.endswith(PREVIOUS))]
+    moving = effective_parents(table, node.parents)
+    parents = [parent for parent in moving if not (first and parent.endswith(PREVIOUS))]
+    instances = [
+        (parent, place)
+        for parent in parents
+        for place in _places(checked, node, parent)
+        if not isinstance(table, NoisyMaxTableSpec) or _effects(checked.spec, table, parent, place)
+    ]
     names = []
-    for parent in parents:
+    for parent, place in instances:
         above = checked.spec.nodes[base_of(parent)]
-        before = {**at, "period": periods[step - 1]} if parent.endswith(PREVIOUS) else at
-        names.append(_name(base_of(parent), above.plate, before))
-    carried = len(parents) < len(node.parents)
+        before = {"period": periods[step - 1]} if parent.endswith(PREVIOUS) else {}
+        names.append(_name(base_of(parent), above.plate, {**at, **place, **before}))
+    carried = len(parents) < len(moving)
     key = "".join([base, *(f"+{number}" for number in applied), "@first" if carried else ""])
     if key not in rules:
-        rules[key] = _rule(checked, base, node, table, parents)
+        if isinstance(table, NoisyMaxTableSpec):
+            rules[key] = _noisy_rule(checked, base, table, instances, carried)
+        else:
+            rules[key] = _rule(checked, base, node, table, parents)
     kind = "class" if "class" in node.plate else "regional" if "region" in node.plate else "global"
     return Node(
         name=_name(base, node.plate, at),
@@ -145,7 +161,7 @@ def _rule(
     correlation = spec.shared_deviation.correlation
     size = table.equivalent_sample_size
     if isinstance(table, FullTableSpec):
-        first = len(parents) < len(node.parents)
+        first = any(parent not in parents for parent in node.parents)
         rows = (table.first or []) if first else table.rows
         shape = [len(spec.nodes[base_of(parent)].states) for parent in parents]
         values = [
@@ -154,7 +170,7 @@ def _rule(
         ]
         mean = np.array(values, dtype=float).reshape(*shape, len(node.states))
         return TableRule(base, mean / mean.sum(axis=-1, keepdims=True), size, correlation)
-    constant = [parent for parent in node.parents if parent not in parents]
+    constant = [parent for parent in effective_parents(table, node.parents) if parent not in parents]
     limiting = table.bottleneck.parents if table.bottleneck else []
     order = [*parents, *constant]
     ranked = RankedParameters(
@@ -171,5 +187,55 @@ def _rule(
         limiting=tuple(parent in limiting for parent in order),
         states=len(node.states),
         favourable_first=node.favourable == "first",
+        slots=tuple(node.parents.index(parent) for parent in order),
+        slot_count=len(node.parents),
     )
     return TableRule(base, ranked_table(ranked), size, correlation, ranked)
+
+
+def _places(checked: CheckedNetwork, node: NodeSpec, parent: str) -> list[dict[str, str]]:
+    """Values of the plates that a parent has and the node has not: one parent node for each."""
+    above = checked.spec.nodes[base_of(parent)]
+    folded = [plate for plate in PLATES if plate in above.plate and plate not in node.plate]
+    values = [checked.plates[plate] for plate in folded]
+    return [dict(zip(folded, place, strict=True)) for place in itertools.product(*values)]
+
+
+def _effects(
+    spec: NetworkFile, table: NoisyMaxTableSpec, parent: str, place: Mapping[str, str]
+) -> dict[str, EffectSpec]:
+    """State of one parent node -> its effect."""
+    found: dict[str, EffectSpec] = {}
+    for effect in table.effects:
+        if effect.parent == parent and all(place[plate] in v for plate, v in effect.match.items()):
+            states = [effect.state] if isinstance(effect.state, str) else effect.state
+            found.update(dict.fromkeys(states, effect))
+    return found
+
+
+def _noisy_rule(
+    checked: CheckedNetwork,
+    base: str,
+    table: NoisyMaxTableSpec,
+    instances: list[tuple[str, dict[str, str]]],
+    first: bool,
+) -> TableRule:
+    spec = checked.spec
+    effects = []
+    for parent, place in instances:
+        by_state = _effects(spec, table, parent, place)
+        effects.append(
+            tuple(
+                _normalised(by_state[state].probabilities) if state in by_state else None
+                for state in spec.nodes[base_of(parent)].states
+            )
+        )
+    leak = table.first_leak if first and table.first_leak is not None else table.leak
+    parameters = NoisyMaxParameters(tuple(effects), _normalised(leak))
+    mean = noisy_max_table(*stated(parameters))
+    return TableRule(base, mean, table.equivalent_sample_size, noisy=parameters)
+
+
+def _normalised(values: Sequence[float]) -> tuple[float, ...]:
+    total = sum(values)
+    return tuple(value / total for value in values)

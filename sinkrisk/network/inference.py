@@ -2,155 +2,38 @@
 
 An intervention cuts the edges into its nodes and sets them; evidence then conditions as usual, in
 the network so cut. (pgmpy's `CausalInference.query(do=)` is not used: it is wrong when one target
-is another's parent or evidence lies outside its adjustment set, pgmpy issue 3543.) `query` runs
-pgmpy's variable elimination on what is relevant; `marginals` sweeps our own bucket tree once.
+is another's parent or evidence lies outside its adjustment set, pgmpy issue 3543.) The sums are
+done by `exact`, which knows that regions meet only in global nodes and splits noisy-max families;
+pgmpy's variable elimination knows neither and is what the tests compare with.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
-from sinkrisk.network.building import Network, pgmpy_model
-from sinkrisk.network.checking import near_names
-from sinkrisk.network.elimination import BucketTree
+from sinkrisk.network.building import Network
+from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
+from sinkrisk.network.exact import Exact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Evidence = Mapping[str, str | Mapping[str, float]]
-"""Node -> the state it is in, or -> a likelihood of each of its states (soft evidence)."""
-
-_SOFT = "soft_evidence__"
+JOINT_TARGETS = 2
+"""Up to so many targets are found from their joint distribution, without a sweep back."""
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """Evidence and interventions as codes.
-
-    Parameters
-    ----------
-    hard, do : dict of str to int
-        Node -> code of its state.
-    soft : dict of str to ndarray
-        Node -> likelihood per state, the largest 1.
-    """
-
-    hard: dict[str, int]
-    soft: dict[str, NDArray[np.float64]]
-    do: dict[str, int]
-
-    def without(self, name: str) -> Conditions:
-        """Return the conditions less the evidence on one node."""
-        return Conditions(
-            {k: v for k, v in self.hard.items() if k != name},
-            {k: v for k, v in self.soft.items() if k != name},
-            self.do,
-        )
-
-
-def read_conditions(net: Network, evidence: Evidence | None, do: Mapping[str, str] | None) -> Conditions:
-    """Check evidence and interventions and turn states into codes.
-
-    Raises
-    ------
-    InputError
-        All at once: unknown nodes or states, likelihoods that are none, a node in both.
-    """
-    found = Problems()
-    hard: dict[str, int] = {}
-    soft: dict[str, NDArray[np.float64]] = {}
-    targets: dict[str, int] = {}
-    for name, state in (do or {}).items():
-        if _known(net, name, "do", found) and _state(net, name, state, "do", found):
-            targets[name] = net.nodes[name].states.index(state)
-    for name, value in (evidence or {}).items():
-        if not _known(net, name, "evidence", found):
-            continue
-        if name in (do or {}):
-            found.add("evidence on a node that is set by do", got=name, hint="give it once")
-        elif isinstance(value, Mapping):
-            likelihood = _likelihood(net, name, value, found)
-            if likelihood is not None:
-                soft[name] = likelihood
-        elif _state(net, name, value, "evidence", found):
-            hard[name] = net.nodes[name].states.index(value)
-    found.raise_if_any()
-    return Conditions(hard, soft, targets)
-
-
-def _known(net: Network, name: str, where: str, found: Problems) -> bool:
-    if name in net.nodes:
-        return True
-    near = near_names(str(name), net.order) or list(net.order[:5])
-    found.add(
-        "no such node in the network",
-        got=name,
-        allowed=near,
-        key=where,
-        hint=f"the {len(net)} nodes are in net.order",
-    )
-    return False
-
-
-def _state(net: Network, name: str, state: Any, where: str, found: Problems) -> bool:
-    if state in net.nodes[name].states:
-        return True
-    found.add("no such state", got=state, allowed=net.nodes[name].states, key=f"{where}.{name}")
-    return False
-
-
-def _likelihood(
-    net: Network, name: str, value: Mapping[str, float], found: Problems
-) -> NDArray[np.float64] | None:
-    states = net.nodes[name].states
-    # A list first: every unknown state is reported, not only the first.
-    known = [_state(net, name, state, "evidence", found) for state in value]
-    numbers = np.array([float(value.get(state, 0.0)) for state in states])
-    if not np.all(np.isfinite(numbers)) or numbers.min() < 0.0 or numbers.max() <= 0.0:
-        found.add(
-            "likelihood of soft evidence",
-            got=dict(value),
-            allowed="finite numbers, none negative, one positive",
-            key=f"evidence.{name}",
-        )
-        return None
-    return numbers / numbers.max() if all(known) else None
-
-
-def _tree(net: Network, conditions: Conditions, relevant: set[str]) -> BucketTree:
-    """Bucket tree of the relevant part of the network, cut and conditioned."""
-    fixed = {**conditions.hard, **conditions.do}
-    factors: list[tuple[tuple[int, ...], NDArray[np.float64]]] = []
-    for name in net.order:
-        if name not in relevant or name in conditions.do:
-            continue
-        family = (*net.nodes[name].parents, name)
-        index = tuple(fixed.get(member, slice(None)) for member in family)
-        scope = tuple(net.position[member] for member in family if member not in fixed)
-        factors.append((scope, np.asarray(net.tables[name][index])))
-    for name, likelihood in conditions.soft.items():
-        factors.append(((net.position[name],), likelihood))
-    cards = [len(node.states) for node in net.nodes.values()]
-    return BucketTree(factors, cards, net.elimination_order)
-
-
-def _parents(net: Network, conditions: Conditions) -> dict[str, tuple[str, ...]]:
-    return {name: () if name in conditions.do else node.parents for name, node in net.nodes.items()}
-
-
-def _log_probability(net: Network, conditions: Conditions) -> float:
-    observed = [*conditions.hard, *conditions.soft]
-    if not observed:
-        return 0.0
-    return _tree(net, conditions, net.ancestors(observed, _parents(net, conditions))).collect()
+def conditioned(net: Network, conditions: Conditions) -> Exact:
+    """The network under conditions; raises when they are impossible."""
+    exact = Exact(net, conditions)
+    if np.all(np.isneginf(exact.log_probability)):
+        _refuse_impossible(net, conditions)
+    return exact
 
 
 def _refuse_impossible(net: Network, conditions: Conditions) -> None:
@@ -158,7 +41,7 @@ def _refuse_impossible(net: Network, conditions: Conditions) -> None:
     clash = conditions
     for name in [*conditions.hard, *conditions.soft]:
         fewer = clash.without(name)
-        if _log_probability(net, fewer) == -math.inf:
+        if np.all(np.isneginf(Exact(net, fewer).log_probability)):
             clash = fewer
     parts = [f"{name}={net.nodes[name].states[code]}" for name, code in clash.hard.items()]
     parts += [f"soft evidence on {name}" for name in clash.soft]
@@ -190,7 +73,7 @@ def evidence_probability(net: Network, evidence: Evidence, do: Mapping[str, str]
     >>> round(evidence_probability(net, {"rain": "yes"}), 12)
     0.2
     """
-    return math.exp(_log_probability(net, read_conditions(net, evidence, do)))
+    return math.exp(float(Exact(net, read_conditions(net, evidence, do)).log_probability[0]))
 
 
 def query(
@@ -236,47 +119,27 @@ def query(
     names = [variables] if isinstance(variables, str) else list(variables)
     found = Problems()
     for name in names:
-        _known(net, name, "variables", found)
+        known_node(net, name, "variables", found)
     if not names:
         found.add("no variable asked for", got=names)
     found.raise_if_any()
-    conditions = read_conditions(net, evidence, do)
-    if _log_probability(net, conditions) == -math.inf:
-        _refuse_impossible(net, conditions)
-    fixed = {**conditions.hard, **conditions.do}
+    exact = conditioned(net, read_conditions(net, evidence, do))
     result: dict[str, pd.Series] = {}
     for name in dict.fromkeys(names):
         states = net.nodes[name].states
-        values = np.eye(len(states))[fixed[name]] if name in fixed else _eliminated(net, name, conditions)
+        values = exact_marginal(exact, name)[0]
         result[name] = pd.Series(values, index=pd.Index(states, name="state"), name=name)
     return result
 
 
-def _eliminated(net: Network, name: str, conditions: Conditions) -> NDArray[np.float64]:
-    """One marginal by pgmpy's variable elimination on the ancestors of what is asked and seen."""
-    parents = _parents(net, conditions)
-    relevant = net.ancestors([name, *conditions.hard, *conditions.soft], parents)
-    above: dict[str, Sequence[str]] = {n: parents[n] for n in net.order if n in relevant}
-    states: dict[str, Sequence[str]] = {n: net.nodes[n].states for n in above}
-    tables = {n: net.tables[n] for n in above}
-    for target in conditions.do.keys() & relevant:
-        tables[target] = np.eye(len(states[target]))[conditions.do[target]]
-    seen = {
-        n: net.nodes[n].states[code] for n, code in (conditions.hard | conditions.do).items() if n in relevant
-    }
-    for node, likelihood in conditions.soft.items():
-        # A child that is `seen` with the stated likelihood says the same as soft evidence.
-        child = _SOFT + node
-        above[child], states[child] = (node,), ("seen", "unseen")
-        tables[child] = np.stack([likelihood, 1.0 - likelihood], axis=-1)
-        seen[child] = "seen"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        from pgmpy.inference import VariableElimination
-
-    model = pgmpy_model(above, states, tables)
-    factor = VariableElimination(model).query([name], evidence=seen, show_progress=False)
-    return np.asarray(factor.values, dtype=float)
+def exact_marginal(exact: Exact, name: str) -> NDArray[np.float64]:
+    """Return the marginal of one node, ndarray (draw, state)."""
+    if name in exact.fixed:
+        return np.eye(len(exact.net.nodes[name].states))[[exact.fixed[name]]]
+    tree = exact.question([name], exact.net.nodes[name].region, keep=[name]).tree()
+    tree.collect()
+    values = np.maximum(tree.rest()[1], 0.0).reshape(tree.draws, -1)
+    return np.asarray(values / values.sum(axis=1, keepdims=True))
 
 
 def marginals(
@@ -301,18 +164,44 @@ def marginals(
     InputError
         As in `query`.
     """
-    conditions = read_conditions(net, evidence, do)
-    tree = _tree(net, conditions, set(net.order))
-    if tree.collect() == -math.inf:
-        _refuse_impossible(net, conditions)
-    values = tree.distribute()
-    fixed = {**conditions.hard, **conditions.do}
+    exact = conditioned(net, read_conditions(net, evidence, do))
+    values = _all_marginals(exact)
     rows: list[tuple[str | float, ...]] = []
     for name, node in net.nodes.items():
-        at = net.position[name]
-        probabilities = np.eye(len(node.states))[fixed[name]] if name in fixed else values[at]
+        probabilities = values[name]
         rows.extend(
             (name, node.base, node.cls or "", node.region or "", node.period or "", state, float(value))
             for state, value in zip(node.states, probabilities, strict=True)
         )
     return pd.DataFrame(rows, columns=["node", "base", "class", "region", "period", "state", "probability"])
+
+
+def _all_marginals(exact: Exact) -> dict[str, NDArray[np.float64]]:
+    """Marginals of every node: small trees for few targets at a time cost less than one for all."""
+    net = exact.net
+    done = {name: np.eye(len(net.nodes[name].states))[code] for name, code in exact.fixed.items()}
+    groups: dict[tuple[str | None, ...], list[str]] = {}
+    for name, node in net.nodes.items():
+        # Nodes that classes of the period before feed into have far more ancestors than the others.
+        heavy = name if exact.splits(name) else None
+        region = node.region if net.regions_apart else None
+        groups.setdefault((region, node.period, node.cls, heavy), []).append(name)
+    for (region, *_), names in groups.items():
+        targets = [name for name in names if name not in done]
+        if not targets:
+            continue
+        joint = len(targets) <= JOINT_TARGETS
+        question = exact.question(targets, region, keep=targets if joint else ())
+        tree = question.tree()
+        tree.collect()
+        wanted = {net.position[name]: name for name in targets}
+        if joint:
+            scope, values = tree.rest()
+            for axis, variable in enumerate(scope):
+                others = tuple(other for other in range(len(scope)) if other != axis)
+                marginal = np.maximum(values.sum(axis=others), 0.0)
+                done[wanted[variable]] = marginal / marginal.sum()
+        else:
+            for variable, marginals_ in tree.marginals(wanted).items():
+                done[wanted[variable]] = marginals_[0]
+    return done

@@ -15,7 +15,7 @@ import numpy as np
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.inference import Conditions, Evidence, read_conditions
+from sinkrisk.network.conditions import Conditions, Evidence, read_conditions
 from sinkrisk.network.tables import UNIFORM_MARGIN, TableBank, TableDraws, cumulative
 
 if TYPE_CHECKING:

@@ -1,9 +1,12 @@
 """The network as written: the models of its YAML file, and how rows and overrides are meant.
 
 A node is written once for its plate (class, region, period) and expanded by `expansion`. A table
-is either `full`, one row of probabilities per combination of parent states, or `ranked`: states
-are equal slices of [0, 1] and the child is a normal truncated to [0, 1] whose mean is a weighted
-mean of the parents (Fenton, Neil and Caballero 2007, IEEE Trans. Knowl. Data Eng. 19(10)).
+is `full`, one row of probabilities per combination of parent states; or `ranked`: states are equal
+slices of [0, 1] and the child is a normal truncated to [0, 1] whose mean is a weighted mean of the
+parents (Fenton, Neil and Caballero 2007, IEEE Trans. Knowl. Data Eng. 19(10)), where a parent of
+weight nought is no parent; or `noisy_max`: parents push independently and the furthest push wins
+(see `noisy`), the one kind whose parents may have a plate that the node has not, such as every
+class of a region.
 """
 
 from __future__ import annotations
@@ -89,7 +92,38 @@ class RankedTableSpec(Sourced):
     today: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
 
 
-TableSpec = Annotated[FullTableSpec | RankedTableSpec, Field(discriminator="kind")]
+class EffectSpec(_Strict):
+    """What a parent in `state` does alone, where the plates folded over have the `match`ed values."""
+
+    parent: str
+    state: str | list[str]
+    match: dict[Literal["class", "region"], list[str]] = Field(default_factory=dict)
+    probabilities: list[float]
+
+
+class NoisyMaxTableSpec(Sourced):
+    """Independent pushes towards the last state; parent states without an effect push nothing.
+
+    `leak` holds the probabilities when nothing pushes, `first_leak` those of the first period, where
+    parents of the period before are missing.
+    """
+
+    kind: Literal["noisy_max"]
+    equivalent_sample_size: Annotated[float, Field(ge=1)]
+    effects: list[EffectSpec]
+    leak: list[float]
+    first_leak: list[float] | None = None
+
+
+AnyTableSpec = FullTableSpec | RankedTableSpec | NoisyMaxTableSpec
+TableSpec = Annotated[AnyTableSpec, Field(discriminator="kind")]
+
+TABLE_KEYS: dict[str, tuple[str, ...]] = {
+    "full": ("rows", "first"),
+    "ranked": ("weights", "spread", "baseline", "bottleneck", "today"),
+    "noisy_max": ("effects", "leak", "first_leak"),
+}
+"""What an override may change, per kind of table, besides the equivalent sample size."""
 
 
 class OverrideSpec(Sourced):
@@ -104,6 +138,9 @@ class OverrideSpec(Sourced):
     baseline: BaselineSpec | None = None
     bottleneck: BottleneckSpec | None = None
     today: dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
+    effects: list[EffectSpec] | None = None
+    leak: list[float] | None = None
+    first_leak: list[float] | None = None
 
 
 class NodeSpec(_Strict):
@@ -154,7 +191,15 @@ def matches(row: RowSpec, combination: Mapping[str, str]) -> bool:
     )
 
 
-def merged(table: FullTableSpec | RankedTableSpec, override: OverrideSpec) -> FullTableSpec | RankedTableSpec:
+def effective_parents(table: AnyTableSpec, parents: Sequence[str]) -> list[str]:
+    """Return the parents that move the node: those of a ranked table with weight or bottleneck."""
+    if not isinstance(table, RankedTableSpec):
+        return list(parents)
+    limiting = table.bottleneck.parents if table.bottleneck and table.bottleneck.share > 0.0 else []
+    return [parent for parent in parents if table.weights[parent] > 0.0 or parent in limiting]
+
+
+def merged(table: AnyTableSpec, override: OverrideSpec) -> AnyTableSpec:
     """Return the table with an override's parts in place of its own; mappings merge key by key."""
     changes: dict[str, Any] = {key: getattr(override, key) for key in ("rationale", "source", "locator")}
     for key in type(table).model_fields:

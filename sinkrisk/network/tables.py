@@ -23,6 +23,8 @@ from scipy import special, stats
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem
+from sinkrisk.network import noisy
+from sinkrisk.network.noisy import NoisyMaxParameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +65,11 @@ class RankedParameters:
     states : int
     favourable_first : bool
         Whether the first state is the favourable end.
+    slots : tuple of int
+        Which random number each weight takes, so that tables of one entry that leave out different
+        parents still share theirs; empty: in order.
+    slot_count : int
+        Parents of the entry as written.
     """
 
     parents: tuple[tuple[float, ...], ...]
@@ -75,6 +82,8 @@ class RankedParameters:
     limiting: tuple[bool, ...]
     states: int
     favourable_first: bool
+    slots: tuple[int, ...] = ()
+    slot_count: int = 0
 
 
 def favourability(states: int, favourable_first: bool) -> tuple[float, ...]:
@@ -160,6 +169,9 @@ class TableRule:
     correlation : float
         Correlation of the rows' deviations (full tables).
     ranked : RankedParameters, optional
+    noisy : NoisyMaxParameters, optional
+    row_sizes : ndarray (parent states ...), optional
+        Equivalent sample size of each row of a full table, in place of the one of the whole table.
     """
 
     stream: str
@@ -167,11 +179,16 @@ class TableRule:
     equivalent_sample_size: float
     correlation: float = 0.0
     ranked: RankedParameters | None = None
+    noisy: NoisyMaxParameters | None = None
+    row_sizes: Floats | None = None
 
     def draw(self, size: int, generator: np.random.Generator) -> Floats:
         """Return `size` joint draws of the table, shape (size, parent states ..., states)."""
         if not np.isfinite(self.equivalent_sample_size):
             return np.broadcast_to(self.mean, (size, *self.mean.shape)).copy()
+        if self.noisy is not None:
+            leak, effects = noisy.drawn(self.noisy, self.equivalent_sample_size, size, generator)
+            return noisy.noisy_max_table(leak, effects)
         if self.ranked is None:
             return _dirichlet_rows(self, size, generator)
         factors = self._raking_factors
@@ -199,7 +216,13 @@ class TableRule:
 
 
 def _dimension(parameters: RankedParameters) -> int:
-    return len(parameters.weights) + 3
+    return max(len(parameters.weights), parameters.slot_count) + 3
+
+
+def _slots(p: RankedParameters) -> list[int]:
+    """Columns of the weights and, last, of the baseline's weight."""
+    count = _dimension(p) - 3
+    return [*(p.slots or range(len(p.weights))), count]
 
 
 def _ranked_draws(p: RankedParameters, size: float, uniforms: Floats) -> Floats:
@@ -209,7 +232,9 @@ def _ranked_draws(p: RankedParameters, size: float, uniforms: Floats) -> Floats:
     count = len(shares)
     gammas = np.zeros((len(uniforms), count))
     drawn = shares > 0.0
-    gammas[:, drawn] = special.gammaincinv(size * shares[drawn], uniforms[:, :count][:, drawn])
+    columns = np.asarray(_slots(p))[drawn]
+    gammas[:, drawn] = special.gammaincinv(size * shares[drawn], uniforms[:, columns])
+    count = _dimension(p) - 2
     baseline = np.full(len(uniforms), p.baseline)
     if 0.0 < p.baseline < 1.0:
         baseline = special.betaincinv(size * p.baseline, size * (1.0 - p.baseline), uniforms[:, count])
@@ -230,7 +255,8 @@ def _dirichlet_rows(rule: TableRule, size: int, generator: np.random.Generator) 
     own = generator.standard_normal((size, *rows.shape))
     deviation = np.sqrt(rule.correlation) * shared + np.sqrt(1.0 - rule.correlation) * own
     uniforms = np.clip(special.ndtr(deviation), UNIFORM_MARGIN, 1.0 - UNIFORM_MARGIN)
-    shape = rule.equivalent_sample_size * rows
+    size_of = rule.equivalent_sample_size if rule.row_sizes is None else rule.row_sizes.reshape(-1, 1)
+    shape = size_of * rows
     drawn = np.zeros_like(uniforms)
     positive = rows > 0.0
     drawn[:, positive] = special.gammaincinv(shape[positive], uniforms[:, positive])

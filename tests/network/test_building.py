@@ -80,7 +80,8 @@ def test_plates_are_unrolled_with_carry_over(small):
 
 def test_shipped_network_has_the_nodes_the_contracts_name(governance):
     classes = ("nature", "land_based", "geological", "mineral", "ocean")
-    assert len(governance) == 6 * 3 + 9 * 3 * (2 + 2 * 5)
+    # Six global nodes; governance capacity once per region; seven regional and ten class nodes.
+    assert len(governance) == 6 * 3 + 9 * (1 + 3 * (7 + 2 * 5))
     for node in governance.nodes.values():
         assert node.rationale
         assert node.source == "assumption" or node.locator
@@ -146,3 +147,32 @@ def test_importing_the_room_loads_nothing_heavy():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_effects_of_a_noisy_table_make_the_parents_they_name(governance):
+    node = governance.nodes["resource_competition__open_ocean__long_term"]
+    assert node.parents == (
+        "deployment_mode__nature__open_ocean__mid_term",
+        "deployment_mode__land_based__open_ocean__mid_term",
+        "deployment_mode__geological__open_ocean__mid_term",
+        "disturbance__open_ocean__long_term",
+    )
+    table = governance.tables[node.name]
+    # Nothing pushes: the leak. Each push alone: one minus the product of the shares not pushed.
+    np.testing.assert_allclose(table[2, 2, 2, 0], [0.80, 0.20])
+    np.testing.assert_allclose(table[0, 0, 2, 1, 0], 0.80 * 0.80 * 0.60 * 0.65)
+    first = governance.nodes["controversy__open_ocean__near_term"]
+    assert first.parents == ()
+    np.testing.assert_allclose(governance.tables[first.name], [0.88, 0.12])
+
+
+def test_a_ranked_parent_of_weight_nought_is_no_parent(governance):
+    ocean = governance.nodes["deployment_mode__ocean__open_ocean__mid_term"].parents
+    rock = governance.nodes["deployment_mode__geological__open_ocean__mid_term"].parents
+    assert "infrastructure__open_ocean__mid_term" in rock
+    assert "infrastructure__open_ocean__mid_term" not in ocean
+    assert "disturbance__open_ocean__mid_term" not in rock
+    # The first period has no table of its own but for what is carried over.
+    assert "resource_competition__open_ocean__near_term" in (
+        governance.nodes["deployment_mode__geological__open_ocean__near_term"].parents
+    )

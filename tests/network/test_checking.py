@@ -109,7 +109,7 @@ def test_analysis_section_forbids_unknown_keys():
             "node 'credit_recognition': 'today' lacks a parent: got []; credit_recognition@previous",
         ),
         (
-            "bottleneck: {share: 0.3, parents: [carbon_price_regime, credit_recognition]}",
+            "bottleneck: {share: 0.5, parents: [carbon_price_regime, credit_recognition]}",
             "bottleneck: {share: 1.3, parents: [carbon_price_regime, credit_recognition]}",
             "key 'nodes.removal_revenue.table.bottleneck.share': Input should be less than or equal to 1",
         ),
@@ -117,9 +117,55 @@ def test_analysis_section_forbids_unknown_keys():
         ("group: climate", "group: wheather", "Input should be 'policy', 'market'"),
         ("network: governance", "network: my network", "network name is not a name: got 'my network'"),
         (
-            "parents: [climate_ambition, policy_support@previous]",
-            "parents: [disturbance@previous, policy_support@previous]",
+            "parents: [policy_support, infrastructure@previous]",
+            "parents: [disturbance@previous, infrastructure@previous]",
             "'weights' lacks a parent",
+        ),
+        (
+            "first_leak: [0.88, 0.12]",
+            "first_leak: [0.88, 0.22]",
+            "probabilities do not sum to one: got 1.1",
+        ),
+        (
+            "leak: [0.88, 0.12]\n      first_leak",
+            "leak: [0.88]\n      first_leak",
+            "wrong number of probabilities",
+        ),
+        ("      first_leak: [0.88, 0.12]\n", "", "no leak for the first period"),
+        (
+            "parents: [deployment_mode@previous, disturbance@previous]",
+            "parents: [deployment_mode@previous, climate_shock, disturbance@previous]",
+            "parent without an effect: got 'climate_shock'",
+        ),
+        (
+            "match: {class: [ocean]}\n          state: full",
+            "match: {class: [oceans]}\n          state: full",
+            "unknown class: got 'oceans'; allowed: nature, land_based, geological, mineral, ocean; did you mean",
+        ),
+        (
+            "match: {class: [ocean]}\n          state: full",
+            "match: {region: [open_ocean]}\n          state: full",
+            "effect matches a plate it does not fold over: got 'region'; allowed: class",
+        ),
+        (
+            "match: {class: [ocean]}\n          state: full",
+            "match: {class: [ocean]}\n          state: fulll",
+            "unknown state of parent 'deployment_mode@previous': got 'fulll'",
+        ),
+        (
+            "match: {class: [ocean]}\n          state: full",
+            "match: {class: [ocean, land_based]}\n          state: full",
+            "two effects for one state of a parent",
+        ),
+        (
+            "        - parent: disturbance@previous\n          state: shock",
+            "        - parent: disturbanc@previous\n          state: shock",
+            "unknown parent of an effect: got 'disturbanc@previous'",
+        ),
+        (
+            "parents: [policy_support, infrastructure@previous]",
+            "parents: [policy_support, deployment_mode@previous]",
+            "only a noisy_max table folds over the classes or regions of a parent",
         ),
         (
             "parents: [climate_shock]",
@@ -145,5 +191,5 @@ def test_faults_planted_in_the_shipped_network(tmp_path, old, new, message):
 
 def test_shipped_network_takes_regions_and_periods_from_the_priors():
     net = load()
-    assert {node.period for node in net.nodes.values()} == {"near_term", "mid_term", "long_term"}
+    assert {node.period for node in net.nodes.values()} == {None, "near_term", "mid_term", "long_term"}
     assert {node.region for node in net.nodes.values()} == {None, *load_table("regions")["region"]}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 import warnings
 
 import numpy as np
@@ -108,7 +107,7 @@ def test_evidence_outside_the_adjustment_set_where_pgmpy_is_wrong(enumerate_join
     assert abs(theirs.get_value(wet="y") - 0.99) > 0.005
 
 
-def test_shipped_network_two_engines_agree_and_are_fast(governance):
+def test_shipped_network_query_and_marginals_agree(governance):
     target = "deployment_mode__nature__arid_zones__long_term"
     cases = [
         ({}, {}),
@@ -126,20 +125,13 @@ def test_shipped_network_two_engines_agree_and_are_fast(governance):
             {"mrv_breakthrough__near_term": "present"},
         ),
     ]  # fmt: skip
-    query(governance, target)  # pgmpy's import and first use are not timed
     for evidence, do in cases:
-        start = time.perf_counter()
+        # One keeps the target and sums up once, the other sweeps back or keeps other nodes besides.
         single = query(governance, target, evidence, do)[target]
-        query_time = time.perf_counter() - start
-        start = time.perf_counter()
         table = marginals(governance, evidence=evidence, do=do)
-        all_time = time.perf_counter() - start
         np.testing.assert_allclose(
             table.loc[table.node == target, "probability"], single.to_numpy(), atol=1e-12
         )
-        # 0.01 to 0.03 s and 0.05 to 0.2 s on two cores; the limits leave room for a busy machine.
-        assert query_time < 1.0
-        assert all_time < 5.0
 
 
 def test_marginals_table_names_where_each_node_stands(governance):

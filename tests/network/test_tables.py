@@ -53,8 +53,8 @@ def test_bank_mean_is_the_stated_table(governance):
             allowed = allowed + 0.004
         worst = max(worst, float((error - allowed).max()))
         cells += error.size
-    # Normal tail beyond 5.5 is 4e-8; some 6,000 cells give a false-alarm rate below 3e-4.
-    assert cells < 10_000
+    # Normal tail beyond 5.5 is 4e-8; some 11,000 cells give a false-alarm rate below 5e-4.
+    assert 5_000 < cells < 12_000
     assert worst <= 0.0
 
 
@@ -82,8 +82,8 @@ def test_a_plate_is_one_belief_and_overrides_share_its_random_numbers(governance
     np.testing.assert_array_equal(
         one["policy_support__arid_zones__mid_term"], one["policy_support__rest_of_world__long_term"]
     )
-    a = bank.draws[governance.nodes["policy_support__northern_europe__mid_term"].rule][:, 0, 0, 0]
-    b = bank.draws[governance.nodes["policy_support__open_ocean__mid_term"].rule][:, 0, 0, 0]
+    a = bank.draws[governance.nodes["policy_support__northern_europe__mid_term"].rule][:, 0, 0, 0, 0]
+    b = bank.draws[governance.nodes["policy_support__open_ocean__mid_term"].rule][:, 0, 0, 0, 0]
     # Independent draws would correlate by more than 0.25 in fewer than 1 in 1,000 cases.
     assert stats.spearmanr(a, b).statistic > 0.5
 
