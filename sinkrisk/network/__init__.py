@@ -12,29 +12,77 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.network.attributing import causes as causes, shortfall_evidence as shortfall_evidence
     from sinkrisk.network.building import (
         Network as Network,
         Node as Node,
         network_from_tables as network_from_tables,
     )
+    from sinkrisk.network.cascading import (
+        collapse_cascades as collapse_cascades,
+        worst_state_shocks as worst_state_shocks,
+    )
+    from sinkrisk.network.effects import scenario_effects as scenario_effects
+    from sinkrisk.network.events import read_events as read_events
     from sinkrisk.network.exchange import save_xdsl as save_xdsl
     from sinkrisk.network.expansion import load as load
+    from sinkrisk.network.foreseeing import update_summary as update_summary
     from sinkrisk.network.inference import (
         evidence_probability as evidence_probability,
         marginals as marginals,
         query as query,
     )
+    from sinkrisk.network.jurisdictions import (
+        JurisdictionRanking as JurisdictionRanking,
+        rank_jurisdictions as rank_jurisdictions,
+    )
+    from sinkrisk.network.maximising import (
+        Explanation as Explanation,
+        explanation_table as explanation_table,
+        most_probable as most_probable,
+    )
+    from sinkrisk.network.opinion_tables import pooled_table as pooled_table
+    from sinkrisk.network.opinions import PooledRow as PooledRow, pool as pool
+    from sinkrisk.network.perturbing import entry_sensitivity as entry_sensitivity
+    from sinkrisk.network.reweighing import Reweighed as Reweighed, reweighed as reweighed
     from sinkrisk.network.sampling import sample as sample, sample_states as sample_states
+    from sinkrisk.network.scenarios import Scenario as Scenario, load_scenarios as load_scenarios
+    from sinkrisk.network.separating import Separation as Separation, separated as separated
     from sinkrisk.network.specification import NetworkSpec as NetworkSpec
     from sinkrisk.network.tables import (
         TableBank as TableBank,
         TableDraws as TableDraws,
         table_bank as table_bank,
     )
+    from sinkrisk.network.uncertain import query_draws as query_draws
+    from sinkrisk.network.updating import updated as updated
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "Scenario": ".scenarios",
+        "load_scenarios": ".scenarios",
+        "scenario_effects": ".effects",
+        "JurisdictionRanking": ".jurisdictions",
+        "rank_jurisdictions": ".jurisdictions",
+        "collapse_cascades": ".cascading",
+        "worst_state_shocks": ".cascading",
+        "read_events": ".events",
+        "updated": ".updating",
+        "update_summary": ".foreseeing",
+        "Reweighed": ".reweighing",
+        "reweighed": ".reweighing",
+        "PooledRow": ".opinions",
+        "pool": ".opinions",
+        "pooled_table": ".opinion_tables",
+        "Explanation": ".maximising",
+        "explanation_table": ".maximising",
+        "most_probable": ".maximising",
+        "Separation": ".separating",
+        "separated": ".separating",
+        "entry_sensitivity": ".perturbing",
+        "causes": ".attributing",
+        "shortfall_evidence": ".attributing",
         "Network": ".building",
         "Node": ".building",
         "load": ".expansion",
@@ -49,5 +97,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "TableBank": ".tables",
         "TableDraws": ".tables",
         "table_bank": ".tables",
+        "query_draws": ".uncertain",
     },
 )

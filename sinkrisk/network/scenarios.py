@@ -1,0 +1,182 @@
+"""Named scenarios and policy levers: interventions written by base node, period, region and class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sinkrisk import files
+from sinkrisk.errors import Problems
+from sinkrisk.network.building import Network
+from sinkrisk.network.checking import near_names
+
+SHIPPED = "governance_scenarios.yaml"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An intervention with a name.
+
+    Parameters
+    ----------
+    name, label : str
+    kind : str
+        shock | opportunity | lever.
+    do : mapping of str to str
+        Node -> the state it is set to.
+    rationale, source, locator : str
+    """
+
+    name: str
+    label: str
+    kind: str
+    do: Mapping[str, str]
+    rationale: str
+    source: str
+    locator: str
+
+
+class _Setting(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    node: str
+    state: str
+    periods: list[str] | None = None
+    regions: list[str] | None = None
+    classes: list[str] | None = None
+
+
+class _ScenarioSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    label: Annotated[str, Field(min_length=1)]
+    kind: Literal["shock", "opportunity", "lever"]
+    set: Annotated[list[_Setting], Field(min_length=1)]
+    rationale: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(min_length=1)]
+    locator: str = ""
+
+
+class _ScenarioFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    scenarios: Annotated[dict[str, _ScenarioSpec], Field(min_length=1)]
+
+
+def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> dict[str, Scenario]:
+    """Read scenarios and turn them into interventions on a network.
+
+    Parameters
+    ----------
+    net : Network
+    path : path, optional
+        None means the scenarios shipped in ``priors/governance_scenarios.yaml``.
+
+    Returns
+    -------
+    dict of str to Scenario
+        In the order of the file.
+
+    Raises
+    ------
+    InputError
+        Every fault of the file with its line: unknown keys, nodes, states, periods, regions or
+        classes, a setting that fits no node, a node set twice to different states.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import load
+    >>> list(load_scenarios(load(regions=["arid_zones"])))[:2]
+    ['declining_support', 'price_collapse']
+    """
+    where = files.data_path("priors", SHIPPED) if path is None else path
+    located = files.load_yaml(where, purpose="scenario file")
+    found = Problems(file=str(where))
+    try:
+        spec = _ScenarioFile.model_validate(located.data)
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_context=False):
+            key = tuple(item["loc"])
+            unknown = item["type"] == "extra_forbidden"
+            found.add(
+                "unknown key" if unknown else item["msg"],
+                got=str(key[-1]) if unknown else item.get("input"),
+                key=".".join(map(str, key)),
+                row=located.line(*key),
+            )
+        found.raise_if_any()
+        raise AssertionError("a validation error without details") from error
+    scenarios = {name: _scenario(net, name, entry, located, found) for name, entry in spec.scenarios.items()}
+    found.raise_if_any()
+    return scenarios
+
+
+def _scenario(
+    net: Network, name: str, entry: _ScenarioSpec, located: files.LocatedYaml, found: Problems
+) -> Scenario:
+    if entry.source != "assumption" and not entry.locator:
+        found.add(
+            "source without a locator",
+            got=entry.source,
+            key=f"scenarios.{name}",
+            row=located.line("scenarios", name),
+            hint="name the section or the table",
+        )
+    do: dict[str, str] = {}
+    for index, setting in enumerate(entry.set):
+        at = ("scenarios", name, "set", index)
+        for node in _nodes(net, setting, at, located, found):
+            if do.get(node, setting.state) != setting.state:
+                found.add(
+                    f"scenario '{name}': node set twice",
+                    got=f"{node}: {do[node]} and {setting.state}",
+                    key=".".join(map(str, at)),
+                    row=located.line(*at),
+                )
+            do[node] = setting.state
+    return Scenario(
+        name, entry.label, entry.kind, MappingProxyType(do), entry.rationale, entry.source, entry.locator
+    )
+
+
+def _nodes(
+    net: Network,
+    setting: _Setting,
+    at: tuple[str | int, ...],
+    located: files.LocatedYaml,
+    found: Problems,
+) -> list[str]:
+    """Return the nodes a setting means; what fits none is reported."""
+
+    def add(what: str, got: str, allowed: Sequence[str], key: str) -> None:
+        place = (*at, key)
+        found.add(what, got=got, allowed=allowed, key=".".join(map(str, place)), row=located.line(*place))
+
+    named = [node for node in net.nodes.values() if node.base == setting.node]
+    if not named:
+        bases = list(dict.fromkeys(node.base for node in net.nodes.values()))
+        add("no such node in the network", setting.node, near_names(setting.node, bases) or bases, "node")
+        return []
+    if setting.state not in named[0].states:
+        add(f"no such state of '{setting.node}'", setting.state, named[0].states, "state")
+        return []
+    sound = True
+    for key, attribute in (("periods", "period"), ("regions", "region"), ("classes", "cls")):
+        wanted = getattr(setting, key)
+        if wanted is None:
+            continue
+        have = list(dict.fromkeys(str(getattr(node, attribute)) for node in named))
+        for value in wanted:
+            if value not in have:
+                allowed = ["(none)"] if have == ["None"] else have
+                add(f"'{setting.node}' has no such {attribute.replace('cls', 'class')}", value, allowed, key)
+                sound = False
+        named = [node for node in named if getattr(node, attribute) in wanted]
+    if sound and not named:
+        add("setting fits no node", setting.node, ["periods, regions and classes the node has"], "node")
+    return [node.name for node in named]
