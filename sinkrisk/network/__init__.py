@@ -1,8 +1,10 @@
 """The governance network: policy, markets, public acceptance and the deployment modes they allow.
 
 A discrete Bayesian network written once as plates (`priors/network.yaml`) and expanded over
-regions, deployment classes and periods. Exact queries and interventions, joint states as a
-function of uniforms, and banks of conditional tables that carry how unsure the tables are.
+regions, deployment classes and periods. Exact queries and interventions, most probable states,
+causes and sensitivities; joint states as a function of uniforms; banks of conditional tables that
+carry how unsure the tables are, updated from events and opinions; scenarios, jurisdictions and
+cascades of collapse; files that other programs read.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from sinkrisk import lazy
 
 if TYPE_CHECKING:
     from sinkrisk.network.attributing import causes as causes, shortfall_evidence as shortfall_evidence
+    from sinkrisk.network.bif import read_bif as read_bif
+    from sinkrisk.network.bifxml import read_bifxml as read_bifxml, save_bifxml as save_bifxml
     from sinkrisk.network.building import (
         Network as Network,
         Node as Node,
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     )
     from sinkrisk.network.effects import scenario_effects as scenario_effects
     from sinkrisk.network.events import read_events as read_events
-    from sinkrisk.network.exchange import save_xdsl as save_xdsl
+    from sinkrisk.network.exchange import read_xdsl as read_xdsl, save_xdsl as save_xdsl
     from sinkrisk.network.expansion import load as load
     from sinkrisk.network.foreseeing import update_summary as update_summary
     from sinkrisk.network.inference import (
@@ -83,6 +87,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "entry_sensitivity": ".perturbing",
         "causes": ".attributing",
         "shortfall_evidence": ".attributing",
+        "read_bif": ".bif",
+        "read_bifxml": ".bifxml",
+        "save_bifxml": ".bifxml",
+        "read_xdsl": ".exchange",
         "Network": ".building",
         "Node": ".building",
         "load": ".expansion",

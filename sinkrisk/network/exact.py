@@ -179,8 +179,11 @@ class Exact:
         drawn = values.ndim > len(family) + (aux is not None)
         index = tuple(self.fixed.get(member, slice(None)) for member in family)
         scope = [self.net.position[member] for member in family if member not in self.fixed]
-        whole = [*([DRAW] if drawn else []), *scope, *([] if aux is None else [aux])]
-        return tuple(whole), np.asarray(values[((slice(None),) if drawn else ()) + index])
+        whole = (*scope, *(() if aux is None else (aux,)))
+        cut = np.asarray(values[((slice(None),) if drawn else ()) + index])
+        if not drawn:
+            return whole, cut
+        return (*whole, DRAW), np.ascontiguousarray(np.moveaxis(cut, 0, -1))
 
     def _table(self, name: str) -> Floats:
         return self._tables.get(self.net.nodes[name].rule, self.net.tables[name])
@@ -193,7 +196,8 @@ class Exact:
         rule = self.net.nodes[name].rule
         if rule not in self._split:
             if rule in self._tables:
-                self._split[rule] = product_form(self._tables[rule], drawn=True)
+                known = self.net.rules[rule].noisy is not None
+                self._split[rule] = product_form(self._tables[rule], drawn=True, known=known)
             else:
                 if rule not in self.net.split_tables:
                     self.net.split_tables[rule] = product_form(self.net.tables[name])

@@ -118,11 +118,7 @@ def _dirichlet(mean: Floats, size: float, count: int, generator: np.random.Gener
     return np.asarray(np.where(total > 0.0, gammas / np.where(total > 0.0, total, 1.0), mean))
 
 
-def _without(anchor: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return anchor[:axis] + anchor[axis + 1 :]
-
-
-def product_form(table: Floats, *, drawn: bool = False) -> list[Floats] | None:
+def product_form(table: Floats, *, drawn: bool = False, known: bool = False) -> list[Floats] | None:
     """Return the factors of a table whose cumulative probabilities are a product over the parents.
 
     Found from the numbers, so that tables read from a file or drawn count too.
@@ -132,6 +128,8 @@ def product_form(table: Floats, *, drawn: bool = False) -> list[Floats] | None:
     table : ndarray ([draw,] parent states ..., states)
     drawn : bool
         Whether the first axis runs over draws.
+    known : bool
+        Whether the table is known to be a noisy-max, so that the product need not be checked.
 
     Returns
     -------
@@ -143,24 +141,34 @@ def product_form(table: Floats, *, drawn: bool = False) -> list[Floats] | None:
     dims = tables.ndim - 2
     if dims < SPLIT_FROM:
         return None
-    cumulative = np.cumsum(tables, axis=-1)
-    cumulative[..., -1] = 1.0
     # The combination with most on the first state is the one nothing pushes: no division by nought.
-    highest = int(np.argmax(cumulative[..., 0].mean(axis=0)))
+    highest = int(np.argmax(tables[: (1 if known else None), ..., 0].mean(axis=0)))
     anchor = tuple(int(code) for code in np.unravel_index(highest, tables.shape[1:-1]))
-    whole: tuple[Any, ...] = (slice(None), *anchor)
-    base = cumulative[whole]
+    base = _cumulative(_at(tables, anchor, None))
     if np.any(base <= 0.0):
         return None
-    factors: list[Floats] = []
-    product = np.ones((1,) * tables.ndim)
-    for axis in range(dims):
-        others: tuple[Any, ...] = (slice(None), slice(None), *_without(anchor, axis))
-        values = np.moveaxis(cumulative, axis + 1, 1)[others]
-        values = values if axis == 0 else values / base[:, None, :]
-        shape = [values.shape[1] if a == axis else 1 for a in range(dims)]
-        product = product * values.reshape(len(values), *shape, values.shape[-1])
-        factors.append(np.asarray(values if drawn else values[0]))
-    if np.abs(product - cumulative).max() > PRODUCT_TOLERANCE:
-        return None
-    return factors
+    factors = [_cumulative(_at(tables, anchor, axis)) for axis in range(dims)]
+    factors[1:] = [values / base[:, None, :] for values in factors[1:]]
+    if not known:
+        product = np.ones((1,) * tables.ndim)
+        for axis, values in enumerate(factors):
+            shape = [values.shape[1] if a == axis else 1 for a in range(dims)]
+            product = product * values.reshape(len(values), *shape, values.shape[-1])
+        if np.abs(product - _cumulative(tables)).max() > PRODUCT_TOLERANCE:
+            return None
+    return factors if drawn else [values[0] for values in factors]
+
+
+def _at(tables: Floats, anchor: tuple[int, ...], axis: int | None) -> Floats:
+    """Every draw's row at the anchor; or, along one parent, its rows with the others at the anchor."""
+    index: tuple[Any, ...] = (
+        slice(None),
+        *(slice(None) if other == axis else code for other, code in enumerate(anchor)),
+    )
+    return np.asarray(tables[index])
+
+
+def _cumulative(tables: Floats) -> Floats:
+    sums = np.cumsum(tables, axis=-1)
+    sums[..., -1] = 1.0
+    return np.asarray(sums)

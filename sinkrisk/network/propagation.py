@@ -184,6 +184,8 @@ def _summed(factor: Factor, scope: Collection[int]) -> Factor:
 def _pair(first: Factor, second: Factor, scope: Collection[int]) -> Factor:
     """Multiply two factors and sum out what neither `scope` holds: one matrix product."""
     one, two = _alone(first, second[0], scope), _alone(second, first[0], scope)
+    if DRAW in one[0] or DRAW in two[0]:
+        return _pair_drawn(one, two, scope)
     both = [variable for variable in one[0] if variable in two[0]]
     batch = [variable for variable in both if variable in scope]
     inner = [variable for variable in both if variable not in scope]
@@ -197,6 +199,43 @@ def _pair(first: Factor, second: Factor, scope: Collection[int]) -> Factor:
         product = np.where(np.abs(product) <= CANCELLATION * whole, 0.0, product)
     shape = (*shape_a[: len(batch) + len(left)], *shape_b[len(batch) + len(inner) :])
     return (*batch, *left, *right), product.reshape(shape)
+
+
+def _pair_drawn(one: Factor, two: Factor, scope: Collection[int]) -> Factor:
+    """The same for many draws: these lie last, so that the loops of numpy run along them."""
+    both = [variable for variable in one[0] if variable in two[0] and variable != DRAW]
+    batch = [variable for variable in both if variable in scope]
+    inner = [variable for variable in both if variable not in scope]
+    left = [variable for variable in one[0] if variable not in both and variable != DRAW]
+    right = [variable for variable in two[0] if variable not in both and variable != DRAW]
+    a, sizes_a = _drawn_blocks(one, inner, batch, left)
+    b, sizes_b = _drawn_blocks(two, inner, batch, right)
+    a, b = a[:, :, :, None, :], b[:, :, None, :, :]
+    signed = a.min() < 0.0 or b.min() < 0.0
+    product = a[0] * b[0]
+    whole = np.abs(product) if signed and inner else None
+    for step in range(1, len(a)):
+        term = a[step] * b[step]
+        product += term
+        if whole is not None:
+            whole += np.abs(term)
+    if whole is not None:
+        product = np.where(np.abs(product) <= CANCELLATION * whole, 0.0, product)
+    sizes = {**sizes_a, **sizes_b}
+    variables = (*batch, *left, *right)
+    shape = [sizes[variable] for variable in variables]
+    return (*variables, DRAW), product.reshape(*shape, product.shape[-1])
+
+
+def _drawn_blocks(
+    factor: Factor, inner: Sequence[int], batch: Sequence[int], alone: Sequence[int]
+) -> tuple[Floats, dict[int, int]]:
+    """Return the array as (inner, batch, alone, draw) and the size of each variable."""
+    variables, values = factor
+    sizes = dict(zip(variables, values.shape, strict=True))
+    order = [variables.index(v) for v in (*inner, *batch, *alone, *((DRAW,) if DRAW in variables else ()))]
+    blocks = [math.prod(sizes[variable] for variable in group) for group in (inner, batch, alone)]
+    return values.transpose(order).reshape(*blocks, sizes.get(DRAW, 1)), sizes
 
 
 def _alone(factor: Factor, other: Collection[int], scope: Collection[int]) -> Factor:

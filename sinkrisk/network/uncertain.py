@@ -17,7 +17,7 @@ from sinkrisk.network.tables import TableBank
 if TYPE_CHECKING:
     import xarray as xr
 
-CHUNK_CELLS = 2**21
+CHUNK_CELLS = 2**19
 """Cells of the largest table times draws taken at a time: what stays in a processor's cache."""
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.network import plot_deployment_modes as plot_deployment_modes
+    from sinkrisk.plots.network_graph import plot_network_region as plot_network_region
     from sinkrisk.plots.portfolio import (
         plot_measures as plot_measures,
         plot_portfolio_composition as plot_portfolio_composition,
@@ -43,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_elicitation": ".elicitation",
         "plot_fluxes": ".annual",
         "plot_measures": ".portfolio",
+        "plot_network_region": ".network_graph",
         "plot_optimum": ".programme",
         "plot_outlook": ".annual",
         "plot_parameters": ".annual",

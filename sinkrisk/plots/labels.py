@@ -27,6 +27,7 @@ _WORDS = {
     "net_removal_2100": "net removal until 2100",
     "reallocated_share": "share moved to other pathways",
     "total_cost": "total discounted cost",
+    "mrv_breakthrough": "MRV breakthrough",
 }
 
 _SCALES = {

@@ -14,6 +14,11 @@ from pathlib import Path
 PACKAGES = ("numpy", "scipy", "xarray", "pandas", "pgmpy", "SALib")
 
 
+def _median(item: dict) -> float:
+    """Median seconds, divided by the units of work done where a case says how many."""
+    return item["stats"]["median"] / item["extra_info"].get("per", 1)
+
+
 def table(path: Path) -> str:
     """Return the markdown table of one benchmark file."""
     groups = defaultdict(list)
@@ -35,13 +40,13 @@ def table(path: Path) -> str:
     ]
     for group, items in groups.items():
         items.sort(key=lambda item: item["name"])
-        base = items[0]["stats"]["median"]
+        base = _median(items[0])
         for item in items:
-            median = item["stats"]["median"]
+            median = _median(item)
             cells = item["extra_info"].get("cells")
             note = f"{cells / median:.2e} cells/s" if cells else item["extra_info"].get("note", "")
             # A number before the first blank only orders the cases.
-            case = re.sub(r"^\d+ ", "", item["param"] or item["name"])
+            case = re.sub(r"(^|-)\d+ ", r"\1", item["param"] or item["name"])
             lines.append(f"| {group} | {case} | {median:.4g} | {median / base:.2f} | {note} |")
     return "\n".join(lines) + "\n"
 
