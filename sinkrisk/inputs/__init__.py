@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
-    from sinkrisk.inputs.mapping import sample as sample, transform as transform
+    from sinkrisk.inputs.mapping import (
+        network_states as network_states,
+        sample as sample,
+        transform as transform,
+    )
     from sinkrisk.inputs.registry import Driver as Driver, Drivers as Drivers, drivers as drivers
     from sinkrisk.inputs.specification import InputsSpec as InputsSpec
 
@@ -24,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "Drivers": ".registry",
         "InputsSpec": ".specification",
         "drivers": ".registry",
+        "network_states": ".mapping",
         "sample": ".mapping",
         "transform": ".mapping",
     },

@@ -224,13 +224,18 @@ class NetworkBlock:
     readings: tuple[Reading, ...]
     sample_states: Callable[..., Any]
 
+    def states(self, u: Floats) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+        """Return the codes of all nodes, (row, node), and the number of the table draw."""
+        draw = pick(self.tables.u(u), self.bank.size)
+        own = np.stack([slot.u(u) for slot in self.nodes], axis=1)
+        states, _ = self.sample_states(self.network, u=own, tables=self.bank.take(draw), do=self.do)
+        return states, draw
+
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write ``mode``, ``shock`` and the number of the table draw."""
         n = u.shape[0]
-        draw = pick(self.tables.u(u), self.bank.size)
+        states, draw = self.states(u)
         out["network_table"][:] = draw
-        own = np.stack([slot.u(u) for slot in self.nodes], axis=1)
-        states, _ = self.sample_states(self.network, u=own, tables=self.bank.take(draw), do=self.do)
         for reading in self.readings:
             codes = reading.codes[np.arange(reading.columns.size), states[:, reading.columns]]
             out[reading.variable].reshape(n, -1)[:, reading.cells] = codes

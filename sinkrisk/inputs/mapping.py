@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.inputs.blocks import SMALLEST, Floats
+from sinkrisk.inputs.blocks import SMALLEST, Floats, NetworkBlock
 from sinkrisk.rng import RandomSource, generator, seed_of
 
 if TYPE_CHECKING:
@@ -88,24 +88,75 @@ def sample(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.Dataset:
     InputError
         When n is not a positive integer.
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise InputError(
-            Problem("number of draws must be a positive integer", got=n, key="n", hint="take a power of two")
-        )
-    source = generator(rng)
+    _check_count(n)
     out = drivers.allocate(int(n))
-    if len(drivers):
-        engine = qmc.Sobol(len(drivers), scramble=True, rng=np.random.default_rng(seed_of(source)))
-        for rows in _blocks(int(n)):
-            wanted = rows.stop - rows.start
-            # A whole power of two is drawn even for a shorter last block: the sequence is the same
-            # and scipy has nothing to warn of.
-            points = engine.random(1 << (wanted - 1).bit_length())[:wanted]
-            _fill(drivers, np.clip(points, SMALLEST, 1.0 - SMALLEST), out, rows)
+    for rows, points in _points(drivers, int(n), rng):
+        _fill(drivers, points, out, rows)
     drawn = drivers.label(out)
     drawn.attrs["design"] = "scrambled Sobol' points"
     drawn.attrs["balanced"] = int(n & (n - 1) == 0)
     return drawn
+
+
+def network_states(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.DataArray:
+    """Return the states of all network nodes in the draws that `sample` makes of the same seed.
+
+    Parameters
+    ----------
+    drivers : Drivers
+        With a network.
+    n : int
+    rng : int, Generator or None
+        What `sample` was given.
+
+    Returns
+    -------
+    DataArray of int8, (sample, node)
+        Codes; the states behind them are in the network's ``states``.
+
+    Raises
+    ------
+    InputError
+        When the drivers hold no network, or n is not a positive integer.
+    """
+    import xarray as xr
+
+    _check_count(n)
+    blocks = [block for block in drivers.blocks if isinstance(block, NetworkBlock)]
+    if not blocks:
+        raise InputError(Problem("no network among the drivers", hint="give drivers(..., network=load())"))
+    network = blocks[0].network
+    codes = np.empty((int(n), len(network)), dtype=np.int8)
+    for rows, points in _points(drivers, int(n), rng):
+        codes[rows] = blocks[0].states(points)[0]
+    return xr.DataArray(
+        codes,
+        dims=("sample", "node"),
+        coords={"sample": np.arange(int(n)), "node": list(network.order)},
+        name="state",
+        attrs={"units": "1", "network": network.name},
+    )
+
+
+def _check_count(n: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise InputError(
+            Problem("number of draws must be a positive integer", got=n, key="n", hint="take a power of two")
+        )
+
+
+def _points(drivers: Drivers, n: int, rng: RandomSource) -> Iterator[tuple[slice, Floats]]:
+    """Yield blocks of scrambled Sobol' points."""
+    source = generator(rng)
+    if not len(drivers):
+        return
+    engine = qmc.Sobol(len(drivers), scramble=True, rng=np.random.default_rng(seed_of(source)))
+    for rows in _blocks(n):
+        wanted = rows.stop - rows.start
+        # A whole power of two is drawn even for a shorter last block: the sequence is the same
+        # and scipy has nothing to warn of.
+        points = engine.random(1 << (wanted - 1).bit_length())[:wanted]
+        yield rows, np.clip(points, SMALLEST, 1.0 - SMALLEST)
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     )
     from sinkrisk.portfolio.ledgers import check_identities as check_identities
     from sinkrisk.portfolio.measuring import measure as measure, summarise as summarise
-    from sinkrisk.portfolio.ranking import rank as rank, ranking_sensitivity as ranking_sensitivity
+    from sinkrisk.portfolio.ranking import (
+        rank as rank,
+        ranking_sensitivity as ranking_sensitivity,
+        ranking_values as ranking_values,
+    )
     from sinkrisk.portfolio.simulation import (
         capacity as capacity,
         check_plan as check_plan,
@@ -58,6 +62,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "summary_table": ".tables",
         "rank": ".ranking",
         "ranking_sensitivity": ".ranking",
+        "ranking_values": ".ranking",
         "simulate": ".simulation",
         "summarise": ".measuring",
     },

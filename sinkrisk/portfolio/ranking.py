@@ -114,6 +114,50 @@ def _weights(weights: Any, criteria: list[str], count: int, rng: np.random.Gener
     )
 
 
+def ranking_values(
+    measures: xr.DataArray,
+    *,
+    weights: str | Mapping[str, float] | Sequence[str] | RankSpec | None = None,
+    criteria: Sequence[str] | None = None,
+    probability: ArrayLike | None = None,
+    rng: RandomSource = 1,
+) -> xr.DataArray:
+    """Return each portfolio's value in each draw, averaged over the preferences.
+
+    Parameters
+    ----------
+    measures, weights, criteria, probability, rng
+        As in `rank`.
+
+    Returns
+    -------
+    DataArray, (sample, portfolio)
+        Weighted mean of the scores of `partial_values`, 0 to 1, more is better: what the ranking
+        goes by when one choice has to be made for all preferences. The mean weight of
+        "uniform" is the same for every criterion.
+
+    Raises
+    ------
+    InputError
+        As in `rank`.
+    """
+    if isinstance(weights, RankSpec):
+        criteria = weights.criteria if criteria is None else criteria
+        weights = weights.weights
+    chosen = _choose(measures, criteria, weights)
+    picked = measures.sel(criterion=chosen)
+    scores, _ = partial_values(picked, probability)
+    drawn, text = _weights(weights, chosen, WEIGHT_DRAWS, generator(rng))
+    mean = np.full(len(chosen), 1.0 / len(chosen)) if text.startswith("uniform") else drawn.mean(axis=0)
+    return xr.DataArray(
+        scores @ mean,
+        dims=("sample", "portfolio"),
+        coords={name: picked[name] for name in ("sample", "portfolio")},
+        name="value",
+        attrs={"units": "1", "preferences": text, "long_name": "mean score over preferences"},
+    )
+
+
 def standard_error(probability: ArrayLike, draws: int) -> Floats:
     """Return the Monte Carlo standard error of a probability estimated from independent draws.
 
