@@ -18,14 +18,13 @@ import pandas as pd
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network, Node
-from sinkrisk.network.effects import deployment_nodes
+from sinkrisk.network.effects import FALLEN, deployment_nodes
 from sinkrisk.network.simulated import Doubt, check_mass, state_probabilities
 from sinkrisk.network.tables import TableBank, favourability
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FALLEN = ("passive_redundancy", "collapse")
 INDICATORS = ("policy_support", "public_acceptance", "governance_capacity", "institutional_compatibility")
 """Nodes whose mean favourability (0 worst, 1 best) stands beside the risk."""
 

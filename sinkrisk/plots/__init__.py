@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     )
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
+    from sinkrisk.plots.governance import (
+        plot_jurisdictions as plot_jurisdictions,
+        plot_scenario_effects as plot_scenario_effects,
+    )
     from sinkrisk.plots.network import plot_deployment_modes as plot_deployment_modes
     from sinkrisk.plots.network_graph import plot_network_region as plot_network_region
     from sinkrisk.plots.portfolio import (
@@ -41,6 +45,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_budget": ".budget",
         "plot_central_weights": ".ranking",
         "plot_deployment_modes": ".network",
+        "plot_jurisdictions": ".governance",
+        "plot_scenario_effects": ".governance",
         "plot_elicitation": ".elicitation",
         "plot_fluxes": ".annual",
         "plot_measures": ".portfolio",

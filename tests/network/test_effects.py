@@ -58,7 +58,8 @@ def test_effects_are_exact_but_for_chance_where_tables_are_certain(certain, scen
         before = query(certain, node)[node]
         after = query(certain, node, do=dict(scenarios[name].do))[node]
         for row in rows.itertuples():
-            exact = after[row.state] - before[row.state]
+            parts = ["passive_redundancy", "collapse"] if row.state == "fallen" else [row.state]
+            exact = sum(after[part] - before[part] for part in parts)
             error = abs(row.change - exact)
             if row.mc_error == 0.0:
                 assert error < 1e-12
@@ -72,10 +73,26 @@ def test_effects_are_exact_but_for_chance_where_tables_are_certain(certain, scen
     assert np.mean(widths) < 0.4
 
 
+def test_groups_are_means_of_cells(small, scenarios):
+    bank = table_bank(small, 16, rng=2)
+    kwargs = {"samples": 64, "rng": 3}
+    cells = scenario_effects(small, scenarios, bank, **kwargs)
+    groups = scenario_effects(small, scenarios, bank, by=("class", "period"), **kwargs)
+    means = cells.groupby(["scenario", "class", "period", "state"])[
+        ["baseline", "probability", "change"]
+    ].mean()
+    got = groups.set_index(["scenario", "class", "period", "state"])[means.columns].sort_index()
+    pd.testing.assert_frame_equal(got, means.sort_index())
+    sums = cells[cells.state != "fallen"].groupby(["scenario", "class", "region", "period"]).probability.sum()
+    np.testing.assert_allclose(sums, 1.0)
+    with pytest.raises(InputError, match="groups of effects: got 'class, country'"):
+        scenario_effects(small, scenarios, bank, by=("class", "country"))
+
+
 def test_an_intervention_does_nothing_before_itself(certain, scenarios):
     table = scenario_effects(certain, scenarios, table_bank(certain, 4, rng=1), samples=64)
     early = table[(table.scenario == "support") & (table.period == "near_term")]
-    assert len(early) == 40
+    assert len(early) == 50
     assert (early.change == 0.0).all()
 
 
@@ -89,7 +106,8 @@ def test_intervals_of_effects_are_those_of_exact_queries_on_each_draw(small, sce
         (table["class"] == "geological") & (table.region == "northern_europe") & (table.period == "mid_term")
     ]
     for row in rows.itertuples():
-        draws = exact.sel(state=row.state).values
+        parts = ["passive_redundancy", "collapse"] if row.state == "fallen" else [row.state]
+        draws = exact.sel(state=parts).sum("state").values
         # Chance in the mean is mc_error, in the ends some few times that.
         assert row.change == pytest.approx(draws.mean(), abs=6 * row.mc_error)
         low, high = np.quantile(draws, [0.05, 0.95])

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+import pytest
+
+from sinkrisk import plots
+from sinkrisk.errors import InputError
+
+
+@pytest.fixture
+def effects() -> pd.DataFrame:
+    rows = []
+    for k, (name, cls, period) in enumerate(
+        itertools.product(
+            ("price_collapse", "linked_incentives"), ("nature", "ocean"), ("near_term", "mid_term")
+        )
+    ):
+        rows.append((name, "shock", cls, period, "fallen", 0.01 * k, 0.01 * k - 0.02, 0.01 * k + 0.03))
+    columns = ["scenario", "kind", "class", "period", "state", "change", "change_low", "change_high"]
+    return pd.DataFrame(rows, columns=columns).assign(interval_kind="equal-tailed", interval_mass=0.9)
+
+
+@pytest.fixture
+def ranking() -> tuple[pd.DataFrame, pd.DataFrame]:
+    table = pd.DataFrame(
+        {
+            "region": ["open_ocean", "arid_zones"],
+            "risk": [0.8, 0.5],
+            "risk_low": [0.7, 0.4],
+            "risk_high": [0.9, 0.6],
+        }
+    ).assign(interval_kind="equal-tailed", interval_mass=0.9)
+    ranks = pd.DataFrame(
+        [("open_ocean", 1, 0.75), ("open_ocean", 2, 0.25), ("arid_zones", 1, 0.25), ("arid_zones", 2, 0.75)],
+        columns=["region", "rank", "probability"],
+    )
+    return table, ranks
+
+
+def test_effects_are_drawn_where_the_table_says(effects):
+    figure = plots.plot_scenario_effects(effects)
+    first, second = figure.axes
+    assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("Near term", "Mid term")
+    nature, ocean = [line for line in second.lines if line.get_label() in ("nature", "ocean")]
+    # Percentage points: rows 1 and 5 are nature, 3 and 7 the ocean.
+    assert list(nature.get_xdata()) == pytest.approx([1.0, 5.0])
+    assert list(ocean.get_xdata()) == pytest.approx([3.0, 7.0])
+    ends = second.collections[0].get_segments()[0]
+    assert list(ends[:, 0]) == pytest.approx([-1.0, 4.0])
+    assert [tick.get_text() for tick in first.get_yticklabels()] == ["price collapse", "linked incentives"]
+
+
+def test_effects_per_region_are_refused_with_the_way_out(effects):
+    twice = pd.concat([effects, effects], ignore_index=True)
+    with pytest.raises(InputError, match=r"by=\('class', 'period'\)"):
+        plots.plot_scenario_effects(twice)
+    with pytest.raises(InputError, match="not one row a scenario"):
+        plots.plot_scenario_effects(effects, state="collapse")
+    with pytest.raises(InputError, match="missing column"):
+        plots.plot_scenario_effects(effects.drop(columns="change_low"))
+
+
+def test_jurisdictions_show_risk_and_ranks(ranking):
+    figure = plots.plot_jurisdictions(*ranking)
+    left, right = figure.axes
+    assert [tick.get_text() for tick in left.get_yticklabels()] == ["open ocean", "arid zones"]
+    assert list(left.lines[0].get_xdata()) == pytest.approx([80.0, 50.0])
+    assert [text.get_text() for text in right.texts] == ["75", "25", "25", "75"]
+    assert right.images[0].get_array()[0, 0] == pytest.approx(0.75)
+
+
+def test_jurisdictions_without_an_interval_are_refused(ranking):
+    table, ranks = ranking
+    with pytest.raises(InputError, match="missing column"):
+        plots.plot_jurisdictions(table.drop(columns="risk_low"), ranks)
