@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sinkrisk.errors import InputError, Problem, Problems
-from sinkrisk.network.elimination import elimination_order
 from sinkrisk.network.tables import TableRule
 
 if TYPE_CHECKING:
@@ -148,23 +147,6 @@ class Network:
         """The network as a `pgmpy.models.DiscreteBayesianNetwork`, checked; built once."""
         return pgmpy_model(
             {name: node.parents for name, node in self.nodes.items()}, self.states, self.tables
-        )
-
-    @cached_property
-    def elimination_order(self) -> tuple[int, ...]:
-        """Columns in an order of elimination that keeps cliques small; found once per network.
-
-        Evidence and interventions only remove nodes and edges, so it serves every query.
-        """
-        scopes = [
-            tuple(self.position[other] for other in (*node.parents, name))
-            for name, node in self.nodes.items()
-        ]
-        stage = {"class": 0, "regional": 1, "global": 2}
-        return elimination_order(
-            scopes,
-            [len(node.states) for node in self.nodes.values()],
-            [stage[node.kind] for node in self.nodes.values()],
         )
 
     def ancestors(self, names: Iterable[str], parents: Mapping[str, Sequence[str]] | None = None) -> set[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.network import elimination
+from sinkrisk.network import propagation
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions
 from sinkrisk.network.noisy import product_form
@@ -162,15 +162,15 @@ def bucket_scopes(scopes: Sequence[Scope], order: Sequence[int]) -> tuple[dict[i
 
 
 def refuse_large(scopes: Collection[Scope], cards: Sequence[int], what: str, hint: str) -> None:
-    """Raise when a table over one of the scopes would pass `elimination.MAX_CLIQUE_CELLS`."""
+    """Raise when a table over one of the scopes would pass `propagation.MAX_CLIQUE_CELLS`."""
     sizes = [(math.prod(cards[member] for member in scope), len(scope)) for scope in scopes]
     cells, nodes = max(sizes, default=(1, 0))
-    if cells > elimination.MAX_CLIQUE_CELLS:
+    if cells > propagation.MAX_CLIQUE_CELLS:
         raise InputError(
             Problem(
                 f"{what} would need too large a table",
                 got=f"{cells} cells over {nodes} nodes",
-                allowed=f"up to {elimination.MAX_CLIQUE_CELLS} cells",
+                allowed=f"up to {propagation.MAX_CLIQUE_CELLS} cells",
                 hint=hint,
             )
         )
@@ -209,7 +209,7 @@ def sum_gradients(
     Raises
     ------
     InputError
-        When a table of more than `elimination.MAX_CLIQUE_CELLS` cells is needed.
+        When a table of more than `propagation.MAX_CLIQUE_CELLS` cells is needed.
 
     Examples
     --------

@@ -106,7 +106,7 @@ def most_probable(
     ------
     InputError
         For unknown nodes and states, impossible evidence, nodes to explain that are fixed, and
-        when a table of more than `elimination.MAX_CLIQUE_CELLS` cells would be needed.
+        when a table of more than `propagation.MAX_CLIQUE_CELLS` cells would be needed.
 
     Notes
     -----

@@ -137,7 +137,7 @@ def entry_sensitivity(
     ------
     InputError
         As in `query`, for a target that is observed or set, a level outside 0 to 1, and when a
-        table of more than `elimination.MAX_CLIQUE_CELLS` cells would be needed.
+        table of more than `propagation.MAX_CLIQUE_CELLS` cells would be needed.
 
     Notes
     -----

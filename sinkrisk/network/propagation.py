@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.network.elimination import MAX_CLIQUE_CELLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Factor = tuple[tuple[int, ...], Floats]
 
+MAX_CLIQUE_CELLS = 2**27
+"""Largest table formed (1 GiB of float64); beyond it exact inference is refused."""
 DRAW = -1
 """The variable that runs over draws."""
 CANCELLATION = 1e-13

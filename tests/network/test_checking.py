@@ -140,7 +140,7 @@ def test_analysis_section_forbids_unknown_keys():
         (
             "match: {class: [ocean]}\n          state: full",
             "match: {class: [oceans]}\n          state: full",
-            "unknown class: got 'oceans'; allowed: nature, land_based, geological, mineral, ocean; did you mean",
+            "unknown class: got 'oceans'; allowed: nature, land_based, geological, mineral, ocean; did you",
         ),
         (
             "match: {class: [ocean]}\n          state: full",

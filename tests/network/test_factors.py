@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sinkrisk.errors import InputError
-from sinkrisk.network import elimination, network_from_tables
+from sinkrisk.network import network_from_tables, propagation
 from sinkrisk.network.conditions import read_conditions
 from sinkrisk.network.factors import network_pieces, sum_gradients, table_pieces
 from sinkrisk.network.noisy import product_form
@@ -90,6 +90,6 @@ def test_tables_are_split_only_where_it_pays():
 
 
 def test_too_large_a_table_is_refused(monkeypatch):
-    monkeypatch.setattr(elimination, "MAX_CLIQUE_CELLS", 10)
+    monkeypatch.setattr(propagation, "MAX_CLIQUE_CELLS", 10)
     with pytest.raises(InputError, match="too large a table: got '16 cells over 2 nodes'; allowed: up to 10"):
         sum_gradients([((0, 1), np.ones((4, 4)))], [4, 4], [0, 1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sinkrisk.errors import InputError
-from sinkrisk.network import elimination, network_from_tables
+from sinkrisk.network import network_from_tables, propagation
 from sinkrisk.network.maximising import explanation_table, most_probable
 
 
@@ -160,7 +160,7 @@ def test_noisy_max_families_summed_over_are_split(enumerate_joint):
 
 
 def test_too_large_a_table_is_refused_with_the_way_out(monkeypatch):
-    monkeypatch.setattr(elimination, "MAX_CLIQUE_CELLS", 100)
+    monkeypatch.setattr(propagation, "MAX_CLIQUE_CELLS", 100)
     roots = {f"r{i}": ["a", "b"] for i in range(8)}
     parents = {f"e{i}{j}": [f"r{i}", f"r{j}"] for i in range(8) for j in range(i)}
     states = {**roots, **{name: ["a", "b"] for name in parents}}
