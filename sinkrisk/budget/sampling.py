@@ -64,6 +64,11 @@ def sample_parameters(
         Other data for the same structure; nothing is compiled anew.
     cores : int, optional
         Default all.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When the sampler was interrupted; no shortened posterior is ever returned.
     """
     if sampler == "elliptical_slice":
         return _slice(likelihood, draws, tune, chains, generator, residual)
@@ -92,6 +97,7 @@ def sample_parameters(
         )
     posterior, stats = trace["posterior"], trace["sample_stats"]
     packed = np.concatenate([posterior[s.variable].values for s in likelihood.stacks], axis=-1)
+    _refuse_cut_short(packed, chains, draws)
     kept = {
         name: (("chain", "draw"), stats[name].values)
         for name in ("diverging", "energy", "n_steps", "logp")
@@ -138,6 +144,7 @@ def _pymc(
         log.setLevel(level)
     posterior, stats = trace["posterior"], trace["sample_stats"]
     packed = np.concatenate([posterior[s.variable].values for s in likelihood.stacks], axis=-1)
+    _refuse_cut_short(packed, chains, draws)
     kept = {
         ours: (("chain", "draw"), stats[theirs].values)
         for ours, theirs in (
@@ -148,6 +155,20 @@ def _pymc(
         )
     }
     return Sampled(likelihood.unpack(packed), xr.Dataset(kept))
+
+
+def _refuse_cut_short(packed: FloatArray, chains: int, draws: int) -> None:
+    """Raise KeyboardInterrupt where the sampler was stopped before its last draw.
+
+    Both samplers catch the interrupt themselves and return what they have, chains missing, shorter or
+    filled up with NaN: taken for the whole posterior it would be recorded as a finished result.
+    """
+    if packed.shape[:2] != (chains, draws) or np.isnan(packed).any():
+        whole = int((~np.isnan(packed).any(axis=(1, 2))).sum())
+        raise KeyboardInterrupt(
+            f"sampling was interrupted: {packed.shape[0]} of {chains} chains and {packed.shape[1]} of "
+            f"{draws} draws were there, {whole} chains of them whole; nothing of it is kept"
+        )
 
 
 def compiled_model(likelihood: Likelihood) -> Any:

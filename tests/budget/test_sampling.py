@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import arviz_stats as az
 import numpy as np
 import pytest
@@ -154,3 +158,22 @@ def test_the_marginal_likelihood_agrees_with_direct_sampling():
             total + structure.loading[:, i] * (sums[:, structure.end + 1] - sums[:, structure.start]) / length
         )
     np.testing.assert_allclose(total, np.broadcast_to(structure.y, total.shape), atol=1e-7)
+
+
+@pytest.mark.parametrize("sampler", ["nutpie", "pymc"])
+def test_an_interrupt_keeps_nothing_of_a_posterior_cut_short(sampler, monkeypatch):
+    # Both samplers catch the interrupt and return what they have: recorded, it would pass for whole.
+    import nutpie
+    import pymc
+
+    module, name = (nutpie, "sample") if sampler == "nutpie" else (pymc, "sample")
+    original = getattr(module, name)
+
+    def interrupted(*args, **kwargs):
+        timer = threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sample(likelihood_of(), sampler, 1, draws=400_000)
