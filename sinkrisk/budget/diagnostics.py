@@ -228,10 +228,13 @@ def _statements(tree: xr.DataTree, posterior: xr.Dataset) -> Check:
         posterior["error"].transpose(*dims, ...).values + posterior["rounding"].transpose(*dims, ...).values
     )
     worst, at = 0.0, 0
-    for component in np.unique(weighing.component[weighing.plain]):
+    pairs = np.stack([weighing.component, weighing.net_of], axis=1)
+    for component, other in np.unique(pairs, axis=0):
         flux = posterior["flux"].sel(component=component).transpose(*dims, "year").values
+        if other:
+            flux = flux - posterior["flux"].sel(component=other).transpose(*dims, "year").values
         sums = np.concatenate([np.zeros((*flux.shape[:2], 1)), np.cumsum(flux, axis=-1)], axis=-1)
-        rows = np.flatnonzero((weighing.component == component) & weighing.plain)
+        rows = np.flatnonzero((pairs == [component, other]).all(axis=1))
         start, end = weighing.start[rows] - years[0], weighing.end[rows] - years[0] + 1
         gap = np.abs(left[..., rows] - (sums[..., end] - sums[..., start]) / (end - start)).max(axis=(0, 1))
         # Written so that NaN is the worst.

@@ -22,7 +22,7 @@ from sinkrisk.errors import InputError, Problems
 
 _UNITS = {"units": UNIT}
 _NONE = {"units": "1"}
-_TEXTS = ("component", "window", "method", "estimate", "kind", "source", "locator")
+_TEXTS = ("component", "window", "method", "estimate", "net_of", "kind", "source", "locator")
 
 MOST_WINDOWS = 40
 """Most windows of a table that are all reported; a longer table is reported by decades."""

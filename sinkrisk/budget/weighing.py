@@ -36,7 +36,14 @@ class Weighing:
             str(c): float(s) for c, s in zip(given["component"].values, given["sign"].values, strict=True)
         }
         self._inside = given["in_identity"]
-        self.plain = _plain(tree, self.component, self.start, self.end, self.value)
+        # A row stated net of another component (land net of land use) sees two fluxes.
+        coords = observed.coords
+        self.net_of = (
+            coords["observation_net_of"].values.astype(str)
+            if "observation_net_of" in coords
+            else np.full(len(self.value), "")
+        )
+        self.plain: NDArray[np.bool_] = self.net_of == ""
 
     @property
     def windows(self) -> tuple[str, ...]:
@@ -93,36 +100,3 @@ def average_windows(values: FloatArray, years: IntArray, given: xr.Dataset) -> F
     """
     spans = zip(given["start"].values, given["end"].values, strict=True)
     return np.stack([values[..., (years >= a) & (years <= b)].mean(axis=-1) for a, b in spans], axis=-1)
-
-
-def _plain(
-    tree: xr.DataTree,
-    component: NDArray[np.str_],
-    start: NDArray[np.int_],
-    end: NDArray[np.int_],
-    value: FloatArray,
-) -> NDArray[np.bool_]:
-    """Return which observations see the flux of their component and nothing else.
-
-    A row stated net of another component sees two fluxes. What a row sees is what is left of its value
-    without error and rounding.
-    """
-    posterior = group(tree, "posterior")
-    if "flux" not in posterior:
-        return np.ones(len(value), dtype=bool)
-    few = posterior.isel(chain=0, draw=slice(0, _FEW))
-    seen = value - few["error"].values - few["rounding"].values
-    years = few["year"].values
-    flux = {c: few["flux"].sel(component=c).values for c in np.unique(component)}
-    mean = [
-        flux[c][:, (years >= a) & (years <= b)].mean(axis=1)
-        for c, a, b in zip(component, start, end, strict=True)
-    ]
-    return np.asarray((np.abs(seen.T - np.array(mean)) < _OTHER_FLUX).all(axis=1))
-
-
-_FEW = 10
-"""Draws looked at: one in which the other flux happens to be zero must not decide."""
-
-_OTHER_FLUX = 1e-2
-"""GtC/yr: far above what arithmetic leaves over, far below what a second flux adds in every draw."""

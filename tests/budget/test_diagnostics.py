@@ -179,6 +179,28 @@ def test_a_statement_that_is_not_flux_error_and_rounding_is_named(fitted_table_2
     assert f"1.0e-04 GtC/yr ({name})" in check.text
 
 
+@pytest.mark.parametrize(("where", "size"), [({}, 0.5), ({"chain": 0, "draw": 3, "observation": 12}, 0.5)])
+def test_statements_off_by_much_are_named_too(fitted_table_2, where, size):
+    # Which rows are checked must not depend on the identity that is checked.
+    check = by_name(budget.diagnose(changed(fitted_table_2.tree, "error", where, size)))["statements"]
+    assert check.passed is False
+    assert "5.0e-01 GtC/yr" in check.text
+
+
+def test_a_row_net_of_another_component_is_checked_by_both_fluxes():
+    # Few slices will do: the identity holds in every draw, converged or not.
+    rows = budget.china_observations()
+    tree = budget.reconcile(rows, sampler="elliptical_slice", draws=20, tune=20, chains=2, rng=1)
+    coords = tree["observed_data"].coords
+    net = coords["observation_net_of"].values.astype(str) == "land_use"
+    assert net.any()
+    checks = by_name(budget.diagnose(tree))
+    assert checks["statements"].passed is True
+    where = {"observation": int(np.flatnonzero(net)[0])}
+    broken = by_name(budget.diagnose(changed(tree, "error", where, 0.5)))["statements"]
+    assert broken.passed is False
+
+
 def test_one_divergence_is_refused(fitted_table_2):
     tree = fitted_table_2.tree.copy(deep=True)
     tree["sample_stats"]["diverging"][2, 5] = True
