@@ -50,9 +50,15 @@ def as_frame(observations: object) -> pd.DataFrame:
     frame["row"] = frame.index.to_numpy() + 2 if whole else np.arange(1, len(frame) + 1)
     for name in _TEXTS:
         frame[name] = frame[name].fillna("").astype(str).str.strip() if name in frame else ""
+    # Left out, geography is the globe, as the README and the reader of files have it.
+    frame["geography"] = frame["geography"].replace("", "global")
     for name in _NUMBERS:
         if name not in frame:
             frame[name] = np.nan
+    digits = observations.attrs.get("printed_digits", {})
+    for name in ("value", "low", "high"):
+        known = digits.get(name, {})
+        frame[f"digit_{name}"] = [known.get(label, np.nan) for label in frame.index]
     return frame.reset_index(drop=True)
 
 

@@ -40,6 +40,9 @@ FIRST_YEAR, LAST_YEAR = 1750, 2200
 FULL_PRECISION = 1e-6
 """A last printed digit at or below this is no rounding worth modelling, GtC/yr."""
 
+FEW_PRINTED = 3
+"""Series of fewer printed numbers say too little of their last digit: one in ten ends in a nought."""
+
 COLUMNS: tuple[str, ...] = (
     "row", "component", "method", "estimate", "window", "start", "end", "value", "sd",
     "digit", "sd_basis", "role", "river", "net_of", "definition", "kind", "source", "locator",
@@ -219,7 +222,7 @@ def _read(
             continue
         # Without a unit it is a problem already; the row still counts, so that nothing is said to be missing.
         factor = factor or 1.0
-        digits = [record["value"]] if np.isfinite(record["value"]) else [record["low"], record["high"]]
+        shown = ["value"] if np.isfinite(record["value"]) else ["low", "high"]
         out.append(
             {
                 "row": line,
@@ -231,7 +234,8 @@ def _read(
                 "sd": sd * factor,
                 "sd_basis": basis,
                 "factor": factor,
-                "digits": digits,
+                "digits": [record[name] for name in shown],
+                "printed_digits": [record[f"digit_{name}"] for name in shown],
                 "stated_sd": record["sd"],
                 "kind": record["kind"] or "observed",
                 "sd_rule": str(record.get("sd_rule") or ""),
@@ -286,10 +290,20 @@ def _complete(
     for _, group in rows.groupby(SERIES_KEY, sort=False):
         factor = group["factor"].to_numpy(dtype=float)
         printed = np.array([number for numbers in group["digits"] for number in numbers], dtype=float)
-        digit = last_digit(printed) * factor
-        rows.loc[group.index, "digit"] = np.where(digit > FULL_PRECISION, digit, 0.0)
+        known = np.array([digit for digits in group["printed_digits"] for digit in digits], dtype=float)
         stated = group["stated_sd"].dropna().to_numpy(dtype=float)
-        rows.loc[group.index, "sd_digit"] = last_digit(stated[np.isfinite(stated)]) * factor
+        stated = stated[np.isfinite(stated)]
+        if np.isfinite(known).all():
+            last = float(known.min())
+        else:
+            # Numbers do not remember a printed nought at their end (10.0); one or two of them that end
+            # in noughts are no evidence of coarse printing where the sd is given more finely.
+            last = last_digit(printed)
+            if len(printed) < FEW_PRINTED and len(stated):
+                last = min(last, last_digit(stated))
+        digit = last * factor
+        rows.loc[group.index, "digit"] = np.where(digit > FULL_PRECISION, digit, 0.0)
+        rows.loc[group.index, "sd_digit"] = last_digit(stated) * factor
     rows = without_repeats(rows, excluded, found)
     rows, notes = smooth_shares(rows)
     rows, more = supply_missing(rows, priors, found)

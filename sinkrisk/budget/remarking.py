@@ -7,6 +7,8 @@ import pandas as pd
 from sinkrisk.budget.shares import describe_shares
 
 _DECADE = 10
+_SHOWN = 3
+"""Windows named in a note."""
 
 
 def remarks(
@@ -44,6 +46,15 @@ def remarks(
         notes.append(
             f"determined by closure alone, no estimate in any year: {determined[0]}"
             + (f" ({what})" if what else "")
+        )
+    coarse = rows[rows["digit"] / 12.0**0.5 > 0.5 * rows["sd"]]
+    for (component, digit), group in coarse.groupby(["component", "digit"], sort=False):
+        windows = list(dict.fromkeys(group["window"]))
+        more = f" and {len(windows) - _SHOWN} more" if len(windows) > _SHOWN else ""
+        notes.append(
+            f"{component} is printed to {digit:g} GtC/yr: rounding adds ±{digit / 12.0**0.5:.2g} to stated sds "
+            f"down to ±{group['sd'].min():.2g} ({', '.join(windows[:_SHOWN])}{more}); write trailing noughts "
+            "(10.0, not 10) or more digits if the values are known better"
         )
     if (rows["method"] == "attribution").any():
         notes.append("attribution rows were included: shares of emissions, not measurements")

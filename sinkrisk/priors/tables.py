@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 import os
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,7 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         component, start, end, unit and value with sd, or low, high and interval; left out, geography
         is "global", method "assessment", kind "observed", estimate and source the file's name. A
         source is a key of the library's bibliography, of a .bib beside the file, or any words.
+        Numbers count as rounded to the last digit written: 3.0 is not 3.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         definition, kind, source, locator, note``. Years int64, inclusive; numbers float64 in the
         row's `unit`, NaN where not stated; emissions positive into the air, sinks positive out of
         it. ``attrs["path"]`` names the file; of a user's file ``attrs["free_sources"]`` lists the
-        sources that are no key of a bibliography. A workbook's rows are annual, in GtC/yr, one per series
+        sources that are no key of a bibliography, ``attrs["printed_digits"]`` the last digit written,
+        by column and row. A workbook's rows are annual, in GtC/yr, one per series
         and year with a number; ``attrs`` then also holds ``release``, ``skipped`` (what was left out
         and why) and ``notes``.
 
@@ -156,7 +159,28 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
         raise InputError(Problem(what, got=text, allowed="a .csv or an .xlsx file", key="observations"))
     else:
         where = Path(text)
-    return _parse(where, layouts.OBSERVATIONS)
+    table = _parse(where, layouts.OBSERVATIONS)
+    table.attrs["printed_digits"] = _printed_digits(where)
+    return table
+
+
+def _printed_digits(path: Path) -> dict[str, dict[int, float]]:
+    """Return the last printed digit of numbers, by column and row: a float forgets the nought of 10.0."""
+    rows = files.read_csv(path, required=(), purpose="observations")
+    digits: dict[str, dict[int, float]] = {}
+    for column in ("value", "low", "high"):
+        found = {index: _last_digit(row.cells.get(column, "")) for index, row in enumerate(rows)}
+        digits[column] = {index: digit for index, digit in found.items() if digit is not None}
+    return digits
+
+
+def _last_digit(text: str) -> float | None:
+    """Return the unit of the last decimal written, 1 for whole numbers; None for what is no number."""
+    try:
+        exponent = Decimal(text.strip()).as_tuple().exponent
+    except InvalidOperation:
+        return None
+    return float(10.0 ** min(exponent, 0)) if isinstance(exponent, int) else None
 
 
 def load_claims(path: str | os.PathLike[str] | None = None) -> pd.DataFrame:

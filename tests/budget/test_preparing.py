@@ -451,3 +451,51 @@ def test_the_table_of_hyperparameters_loads_and_is_sourced():
     assert table["note"].str.len().gt(20).all()
     walk = table[table["parameter"] == "walk_scale"].set_index("component")["a"]
     np.testing.assert_allclose(np.exp(walk[["fossil", "land_use", "ocean"]]), [0.2, 0.1, 0.05], rtol=1e-4)
+
+
+PRINTED = """component,start,end,value,sd,unit
+fossil,2014,2023,10.0,0.1,GtC/yr
+land_use,2014,2023,1.10,0.05,GtC/yr
+atmosphere,2014,2023,5.0,0.02,GtC/yr
+ocean,2014,2023,3.00,0.05,GtC/yr
+land,2014,2023,3,0.1,GtC/yr
+"""
+
+
+def test_printed_noughts_count_as_digits(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(PRINTED)
+    table = prepare_rows(sinkrisk.load_observations(path))
+    digit = table.rows.set_index("component")["digit"]
+    assert digit.to_dict() == pytest.approx(
+        {"fossil": 0.1, "land_use": 0.01, "atmosphere": 0.1, "ocean": 0.01, "land": 1.0}
+    )
+    # What is printed coarsely beside its sd is said: .29 beside .1, .029 beside .02.
+    coarse = [note for note in table.notes if "rounding adds" in note]
+    assert [note.split(" is printed to ")[0] for note in coarse] == ["atmosphere", "land"]
+    assert (
+        "land is printed to 1 GtC/yr: rounding adds ±0.29 to stated sds down to ±0.1 (2014-2023)" in coarse[1]
+    )
+
+
+def test_few_numbers_of_a_frame_take_their_digit_from_the_sd(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(PRINTED)
+    frame = pd.read_csv(path)
+    # A float forgets 10.0; a stated sd of 0.1 speaks against whole units.
+    digit = prepare_rows(frame).rows.set_index("component")["digit"]
+    assert digit.to_dict() == pytest.approx(
+        {"fossil": 0.1, "land_use": 0.01, "atmosphere": 0.01, "ocean": 0.01, "land": 0.1}
+    )
+
+
+def test_the_printed_table_2_keeps_its_digits():
+    digits = prepare_rows(sinkrisk.load_observations("global")).rows["digit"]
+    assert (digits == 0.1).all()
+
+
+def test_a_frame_without_geography_is_the_globe(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(PRINTED.replace("ocean,2014,2023,3.00", "ocean,2014,2023,-3.00"))
+    assert "mixed sign conventions: ocean" in message_of(pd.read_csv(path))
+    assert prepare_rows(pd.read_csv(path).assign(value=lambda t: t["value"].abs())).geography == "global"
