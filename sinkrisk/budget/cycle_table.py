@@ -133,7 +133,7 @@ def draw_cycle(
     *,
     rng: RandomSource = None,
     u: ArrayLike | None = None,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
 ) -> dict[str, FloatArray]:
     """Draw the uncertain parameters of an outlook.
 
@@ -143,8 +143,8 @@ def draw_cycle(
     rng : int, Generator or None
     u : array_like, shape (draws, parameter), optional
         Uniform numbers in the order of `UNCERTAIN`, in place of `rng`.
-    fixed : mapping of str to float, optional
-        Parameters held at a value, for example ``{"land_tipping_loss": 0.0}``.
+    fixed : mapping of str to float or array_like (draws,), optional
+        Parameters held at a value, for example ``{"land_tipping_loss": 0.0}``, or at one per draw.
 
     Returns
     -------
@@ -166,6 +166,9 @@ def draw_cycle(
     for name in held:
         if name not in UNCERTAIN:
             raise InputError(Problem("unknown parameter of the outlook", got=name, allowed=UNCERTAIN))
+        if np.shape(held[name]) not in ((), (draws,)):
+            shape = str(np.shape(held[name]))
+            raise InputError(Problem(f"{name}: other draws", got=shape, allowed=f"one number, or {draws}"))
     shape = (draws, len(UNCERTAIN))
     uniform = generator(rng).random(shape) if u is None else np.asarray(u, dtype=float)
     if uniform.shape != shape:
@@ -175,7 +178,7 @@ def draw_cycle(
     out = {}
     for at, name in enumerate(UNCERTAIN):
         if name in held:
-            out[name] = np.full(draws, float(held[name]))
+            out[name] = np.broadcast_to(np.asarray(held[name], dtype=float), draws).copy()
         else:
             out[name] = _quantile(rows[names == name].iloc[0], uniform[:, at])
     return out

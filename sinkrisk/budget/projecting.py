@@ -43,7 +43,7 @@ def outlook(
     draws: int | None = None,
     rng: RandomSource = None,
     u: ArrayLike | None = None,
-    fixed: Mapping[str, float] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
     gross: str = "floor",
     residual: float | None = None,
     extend: str = "none",

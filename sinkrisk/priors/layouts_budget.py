@@ -64,3 +64,18 @@ BUDGET_STATEMENTS = Schema(
     ),
     unique=("view", "table", "component", "geography", "estimate", "start"),
 )
+
+
+EMISSIONS = Schema(
+    "emissions",
+    (
+        Column("scenario", "identifier"),
+        Column("year", "integer", minimum=1750, maximum=2300),
+        # Gross of removal: a path net of it would count removal twice beside a portfolio.
+        Column("fossil", "number", minimum=0.0),
+        Column("land_use", "number"),
+        Column("unit", "unit", allowed=("GtC/yr",)),
+        *SOURCE,
+    ),
+    unique=("scenario", "year"),
+)

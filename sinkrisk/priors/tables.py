@@ -42,6 +42,7 @@ _TABLES: dict[str, schemas.Schema] = {
     "budget": layouts_budget.BUDGET,
     "carbon_cycle": layouts.CARBON_CYCLE,
     "budget_statements": layouts_budget.BUDGET_STATEMENTS,
+    "emissions": layouts_budget.EMISSIONS,
     "elicited": layouts.ELICITED,
 }
 

@@ -1,0 +1,146 @@
+"""What portfolios do to the air: years from periods, stores after the horizon, closure with the sinks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import sinkrisk
+from sinkrisk import budget
+from sinkrisk.errors import InputError
+from sinkrisk.portfolio.air import annual_relief, project_air
+
+DIMS = ("sample", "portfolio", "pathway", "period")
+STARTS, LENGTHS = [2025, 2035, 2050], [10, 15, 51]
+
+
+def outcomes_of(n: int = 6, seed: int = 3, **given: float) -> xr.Dataset:
+    rng = np.random.default_rng(seed)
+    shape = (n, 2, 3, 3)
+    stored = rng.uniform(0.0, 3.0, shape)
+    values = {
+        "stored": stored, "avoided": rng.uniform(0.0, 1.0, shape), "utilised": rng.uniform(0.0, 0.5, shape),
+        "process": rng.uniform(0.0, 0.2, shape), "foregone": rng.uniform(0.0, 0.2, shape),
+    }  # fmt: skip
+    values |= {name: np.full(shape, value) for name, value in given.items()}
+    closing = (values["stored"] * LENGTHS).sum(-1)
+    return xr.Dataset(
+        {name: (DIMS, v, {"units": "GtCO2/yr"}) for name, v in values.items()}
+        | {"retained": (DIMS[:3], closing * rng.uniform(0.2, 1.0, shape[:3]), {"units": "GtCO2"})},
+        coords={
+            "sample": np.arange(n), "portfolio": ["a", "b"], "pathway": ["x", "y", "z"],
+            "period": ["near", "mid", "long"], "period_start": ("period", STARTS),
+            "period_length": ("period", LENGTHS),
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def closed():
+    return budget.reconcile(
+        sinkrisk.load_observations("global"), model="closed", draws=20, chains=2, rng=5, progress=False
+    )
+
+
+def test_years_add_up_to_the_periods():
+    outcomes = outcomes_of()
+    relief = annual_relief(outcomes)
+    assert relief["year"].values.tolist() == list(range(2025, 2101))
+    net = outcomes["stored"] + outcomes["avoided"] + outcomes["utilised"]
+    net = (net - outcomes["process"] - outcomes["foregone"]).sum("pathway")
+    for q, (start, length) in enumerate(zip(STARTS, LENGTHS, strict=True)):
+        years = relief.sel(year=slice(start, start + length - 1))
+        assert years.sizes["year"] == length
+        np.testing.assert_allclose(years.sum("year"), net.isel(period=q) * length, rtol=1e-12)
+
+
+def test_after_the_horizon_stores_give_back_down_to_what_is_retained():
+    outcomes = outcomes_of()
+    relief = annual_relief(outcomes, until=2200).sel(year=slice(2101, 2200))
+    length = outcomes["period_length"]
+    closing = (outcomes["stored"] * length).sum(("period", "pathway"))
+    given_back = closing - outcomes["retained"].sum("pathway")
+    np.testing.assert_allclose(-relief.sum("year"), given_back, rtol=1e-10)
+    assert (relief.values <= 0.0).all()
+    # One store decaying at one rate gives back the same share of what is left every year.
+    one = outcomes.isel(pathway=[0], sample=[0], portfolio=[0])
+    back = -annual_relief(one, until=2200).sel(year=slice(2101, 2200)).values.ravel()
+    np.testing.assert_allclose(back[1:] / back[:-1], back[1] / back[0], rtol=1e-9)
+
+
+def test_the_air_closes_in_every_draw(closed):
+    outcomes = outcomes_of(n=7)
+    out = project_air(outcomes, closed, rng=1, block=3)
+    # Air = emissions - relief - ocean - land, year by year.
+    from sinkrisk.budget.cycle_table import load_carbon_cycle
+    from sinkrisk.budget.emission_paths import read_emissions
+    from sinkrisk.priors import load_table
+
+    path = read_emissions(load_table("emissions"), scenario="decline").set_index("year")
+    emitted = (path["fossil"] + path["land_use"]).loc[2026:2100].to_numpy()
+    carbon = out["co2"] * load_carbon_cycle().carbon_per_ppm
+    growth = carbon.diff("year")
+    gone = out["relief"].sel(year=growth["year"]) * 12.0 / 44.0
+    left = emitted - gone - out["ocean"].sel(year=growth["year"]) - out["land"].sel(year=growth["year"])
+    np.testing.assert_allclose(growth.transpose(*left.dims), left, atol=1e-9)
+
+
+def test_removal_weakens_the_sinks_and_nothing_changes_nothing(closed):
+    nothing = dict.fromkeys(("stored", "avoided", "utilised", "process", "foregone"), 0.0)
+    still = project_air(outcomes_of(**nothing), closed, rng=1)
+    np.testing.assert_allclose(still["net_effect"], 0.0, atol=1e-9)
+    out = project_air(outcomes_of(process=0.0, foregone=0.0), closed, rng=1)
+    gross = (out["relief_cumulative"] * 12.0 / 44.0).sel(year=2100)
+    effect = -out["net_effect"].sel(year=2100)
+    assert bool(((effect > 0.2 * gross) & (effect < gross)).all())
+    expected = out["co2_without_removal"] + out["net_effect"] / 2.124
+    np.testing.assert_allclose(out["co2"], expected.transpose(*out["co2"].dims), rtol=1e-6)
+
+
+def test_draws_keep_their_own_sinks(closed):
+    outcomes = outcomes_of(n=4)
+    number = np.array([3, 3, 17, 0])
+    drawn = xr.Dataset({"budget_draw": ("sample", number)})
+    held = {
+        f"outlook_{name}": ("sample", np.full(4, value))
+        for name, value in {
+            "ocean_efficiency_decline": 40.0, "land_half_saturation": 200.0, "land_tipping_threshold": 3.0,
+            "land_tipping_timescale": 100.0, "land_tipping_loss": 0.2, "warming_present": 1.2,
+            "warming_per_emission": 0.00165,
+        }.items()
+    }  # fmt: skip
+    same = outcomes.isel(sample=[1, 1, 1, 1]).assign_coords(sample=np.arange(4))
+    out = project_air(same, closed, drawn=drawn.assign(held), years=[2050, 2100])
+    assert out["year"].values.tolist() == [2050, 2100]
+    # The same outcomes, sinks and carbon cycle give the same air; other sinks another.
+    np.testing.assert_array_equal(out["co2"][0], out["co2"][1])
+    assert float(abs(out["co2"][0] - out["co2"][2]).min()) > 1e-3
+    flux = closed["posterior"]["window_flux"].sel(window="2014-2023").stack(sample=("chain", "draw"))
+    sink = flux.sel(component=["ocean", "land"]).sum("component").values[number]
+    order = np.argsort(out["co2"].sel(portfolio="a", year=2050).values[[0, 2, 3]])
+    assert order.tolist() == np.argsort(-sink[[0, 2, 3]]).tolist()
+
+
+def test_blocks_change_nothing(closed):
+    outcomes = outcomes_of(n=5)
+    whole = project_air(outcomes, closed, rng=2, until=2200)
+    parts = project_air(outcomes, closed, rng=2, until=2200, block=2)
+    xr.testing.assert_allclose(whole, parts, rtol=1e-12)
+
+
+def test_everything_wrong_is_said(closed):
+    outcomes = outcomes_of(n=3)
+    with pytest.raises(InputError, match="key 'avoided': outcomes lack a variable"):
+        annual_relief(outcomes.drop_vars("avoided"))
+    with pytest.raises(InputError, match="until=2100"):
+        annual_relief(outcomes.drop_vars("retained"), until=2150)
+    with pytest.raises(InputError, match="2025 to 2200"):
+        annual_relief(outcomes, until=2300)
+    beyond = xr.Dataset({"budget_draw": ("sample", [0, 1, 40])})
+    with pytest.raises(InputError, match="numbered 0 to 39"):
+        project_air(outcomes, closed, drawn=beyond)
+    with pytest.raises(InputError, match="years outside the outlook"):
+        project_air(outcomes, closed, years=[2020])
+    with pytest.raises(InputError, match=r"unknown scenario.*steady, decline, rapid"):
+        project_air(outcomes, closed, scenario="wishful")
