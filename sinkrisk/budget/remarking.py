@@ -51,9 +51,10 @@ def remarks(
     for (component, digit), group in coarse.groupby(["component", "digit"], sort=False):
         windows = list(dict.fromkeys(group["window"]))
         more = f" and {len(windows) - _SHOWN} more" if len(windows) > _SHOWN else ""
+        least = group["sd"].min()
         notes.append(
             f"{component} is printed to {digit:g} GtC/yr: rounding adds ±{digit / 12.0**0.5:.2g} to stated "
-            f"sds down to ±{group['sd'].min():.2g} ({', '.join(windows[:_SHOWN])}{more}); write trailing noughts "
+            f"sds down to ±{least:.2g} ({', '.join(windows[:_SHOWN])}{more}); write trailing noughts "
             "(10.0, not 10) or more digits if the values are known better"
         )
     if (rows["method"] == "attribution").any():
