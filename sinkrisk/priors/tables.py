@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sinkrisk import files, units
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.priors import layouts, layouts_budget, references, schemas
+from sinkrisk.priors import layouts, layouts_budget, layouts_portfolio, references, schemas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,9 @@ _TABLES: dict[str, schemas.Schema] = {
     "suitability": layouts.SUITABILITY,
     "portfolios": layouts.PORTFOLIOS,
     "portfolio_names": layouts.PORTFOLIO_NAMES,
+    "portfolios_further": layouts_portfolio.FURTHER_PORTFOLIOS,
+    "portfolio_regions": layouts_portfolio.PORTFOLIO_REGIONS,
+    "suitability_criteria": layouts_portfolio.SUITABILITY_CRITERIA,
     "quantities": layouts.QUANTITIES,
     "components": layouts.COMPONENTS,
     "relations": layouts.RELATIONS,
