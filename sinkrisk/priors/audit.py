@@ -18,7 +18,13 @@ from sinkrisk.results import Check
 # What every creditable pathway needs, and what only those with some kind of store need.
 _NEEDED = (
     "potential", "cost", "energy", "trl", "current_capacity", "growth_rate", "ecological_risk",
+    "verification_delay",
 )  # fmt: skip
+_NEEDED_BY_STORE = {
+    "biomass_soil": ("reversal_loss", "additionality", "saturation_years"),
+    "biochar": ("reversal_loss", "fast_share", "fast_half_life"),
+    "ocean": ("efficiency",),
+}
 _ROUNDING_SLACK = 1e-9
 
 
@@ -120,8 +126,7 @@ def _pathways_are_complete(everything: dict[str, pd.DataFrame]) -> Check:
     for row in pathways[pathways["creditable"]].to_dict("records"):
         pathway = row["pathway"]
         needed = [*_NEEDED, "leakage_rate" if row["store"] == "geological" else "half_life"]
-        if row["store"] in ("biomass_soil", "biochar"):
-            needed.append("reversal_loss")
+        needed += _NEEDED_BY_STORE.get(str(row["store"]), ())
         if row["flow_class"] == "utilisation":
             needed.append("removal_share")
         speakers = {pathway, *(group for group, names in members.items() if pathway in names)}

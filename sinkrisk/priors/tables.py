@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sinkrisk import files, units
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.priors import layouts, layouts_budget, layouts_portfolio, references, schemas
+from sinkrisk.priors import layouts, layouts_budget, layouts_portfolio, layouts_resources, references, schemas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,11 @@ _TABLES: dict[str, schemas.Schema] = {
     "portfolios_further": layouts_portfolio.FURTHER_PORTFOLIOS,
     "portfolio_regions": layouts_portfolio.PORTFOLIO_REGIONS,
     "suitability_criteria": layouts_portfolio.SUITABILITY_CRITERIA,
+    "resources": layouts_resources.RESOURCE_SUPPLY,
+    "point_emissions": layouts_resources.POINT_EMISSIONS,
+    "grid": layouts_resources.GRID_INTENSITY,
+    "resource_use": layouts_resources.RESOURCE_USE,
+    "interactions": layouts_resources.INTERACTIONS,
     "quantities": layouts.QUANTITIES,
     "components": layouts.COMPONENTS,
     "relations": layouts.RELATIONS,
@@ -330,6 +335,8 @@ def _vocabularies(schema: schemas.Schema, where: Path) -> dict[str, tuple[str, .
         elif column.vocabulary == "creditable pathways":
             pathways = load_table("pathways")
             words[column.vocabulary] = tuple(pathways.loc[pathways["creditable"], "pathway"])
+        elif column.vocabulary == "places":
+            words[column.vocabulary] = (*_words("regions", "region"), *_words("periods", "period"))
         else:
             words[column.vocabulary] = _words(*_WORDS[column.vocabulary])
     return words
