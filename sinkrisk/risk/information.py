@@ -49,7 +49,7 @@ def evpi(values: ArrayLike, *, probability: ArrayLike | None = None) -> float:
     >>> evpi([[1.0, 0.0], [0.0, 1.0]])
     0.5
     """
-    data, weight = _checked(values, probability)
+    data, weight = checked_values(values, probability)
     return float(weight @ data.max(axis=1) - (weight @ data).max())
 
 
@@ -126,7 +126,7 @@ def evppi_states(
     >>> found.acts
     True
     """
-    data, weight = _checked(values, probability)
+    data, weight = checked_values(values, probability)
     codes = np.asarray(states)
     problems = Problems()
     if codes.shape != (len(data),) or not np.issubdtype(codes.dtype, np.integer):
@@ -178,7 +178,8 @@ def _group_means(data: Floats, weight: Floats, groups: NDArray[np.intp], count: 
     return np.where(total > 0.0, sums / np.where(total > 0.0, total, 1.0), weight @ data / weight.sum())
 
 
-def _checked(values: ArrayLike, probability: ArrayLike | None) -> tuple[Floats, Floats]:
+def checked_values(values: ArrayLike, probability: ArrayLike | None) -> tuple[Floats, Floats]:
+    """Return values (draw, alternative) and probabilities (draw,) as float arrays, or raise."""
     data = np.asarray(values, dtype=float)
     if data.ndim != 2 or 0 in data.shape:
         raise InputError(Problem("values", got=data.shape, allowed="(draw, alternative), none of them empty"))

@@ -56,7 +56,39 @@ def test_weights_equal_repetition(a, counts, b, order):
     assert weighted == risk.dominates(np.repeat(a, counts), b, order)
 
 
+many = hnp.arrays(
+    float, st.tuples(st.integers(1, 6), st.integers(1, 4)), elements=st.integers(-4, 4).map(float)
+)
+
+
+@given(many, st.sampled_from([1, 2]), st.sampled_from(["low_is_bad", "high_is_bad"]))
+def test_the_matrix_is_every_pair(values, order, direction):
+    found = risk.dominance_matrix(values, order, direction=direction)
+    count = values.shape[1]
+    for a in range(count):
+        for b in range(count):
+            assert found[a, b] == (
+                a != b and risk.dominates(values[:, a], values[:, b], order, direction=direction)
+            )
+    assert (risk.dominance_matrix(values, 1) <= risk.dominance_matrix(values, 2)).all()
+
+
+def test_the_matrix_takes_probabilities():
+    values = np.array([[1.0, 2.0], [3.0, 2.0]])
+    assert not risk.dominance_matrix(values, 2, probability=[0.5, 0.5])[0, 1]
+    # Nearly always 3 against 2, but it can be 1: neither order.
+    assert not risk.dominance_matrix(values, 2, probability=[0.01, 0.99]).any()
+    assert risk.dominance_matrix(values, 1, probability=[0.0, 1.0]).tolist() == [
+        [False, True],
+        [False, False],
+    ]
+
+
 def test_bad_arguments_are_named():
+    with pytest.raises(InputError, match="values are not finite numbers"):
+        risk.dominance_matrix([1.0, 2.0], 1)
+    with pytest.raises(InputError, match="unknown order of dominance: got 0"):
+        risk.dominance_matrix([[1.0, 2.0]], 0)
     with pytest.raises(InputError, match="unknown order of dominance: got 3; allowed: 1 or 2"):
         risk.dominates([1.0], [2.0], 3)
     with pytest.raises(InputError, match="'b' is not one axis of finite draws"):
