@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         RankSpec as RankSpec,
         TargetSpec as TargetSpec,
     )
+    from sinkrisk.portfolio.strategies import list_strategies as list_strategies
     from sinkrisk.portfolio.tables import (
         ranking_sentence as ranking_sentence,
         ranking_table as ranking_table,
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "capacity": ".simulation",
         "check_identities": ".ledgers",
         "check_plan": ".simulation",
+        "list_strategies": ".strategies",
         "load_plans": ".candidates",
         "load_portfolios": ".candidates",
         "measure": ".measuring",

@@ -1,7 +1,8 @@
 """Candidate portfolios: the review's strategies by name, a user's own tables, and plans made of them.
 
-A portfolio is a table of shares: which part of each period's planned total every pathway carries.
-`plan` multiplies the shares by totals. Nothing here is clipped or scaled to fit.
+A portfolio is a table of shares: which part of each period's planned total every pathway carries, in
+the world or in each region. `plan` multiplies the shares by totals. Nothing here is clipped or scaled
+to fit.
 """
 
 from __future__ import annotations
@@ -14,125 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from sinkrisk import files, units
+from sinkrisk import files
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio import plan_rows
+from sinkrisk.portfolio.plan_rows import BY_REGION, WORLD, Names
+from sinkrisk.portfolio.strategies import SHARE_COLUMNS, SUM_TOLERANCE, load_strategies, normalised
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARE_COLUMNS: tuple[str, ...] = ("portfolio", "pathway", "period", "share")
 PLAN_COLUMNS: tuple[str, ...] = ("portfolio", "pathway", "period", "planned", "unit")
-_FURTHER: tuple[str, ...] = ("name", "description", "source", "locator", "note")
-
-SUM_TOLERANCE = 1e-6
-"""How far the shares of a period may be off 1: the rounding of six printed decimals."""
-
-_DIMS = ("portfolio", "pathway", "period")
-
-
-def _known(pathways: Sequence[str] | None, periods: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the pathways a portfolio may use and the periods it must fill."""
-    if pathways is None:
-        from sinkrisk.priors import load_table
-
-        table = load_table("pathways")
-        creditable = table["creditable"].astype(str).str.lower() == "true"
-        pathways = table.loc[creditable, "pathway"].tolist()
-    if periods is None:
-        from sinkrisk.priors import load_table
-
-        periods = load_table("periods")["period"].tolist()
-    return list(pathways), list(periods)
-
-
-def _read(
-    rows: Sequence[files.LocatedRow],
-    columns: tuple[str, ...],
-    number: str,
-    pathways: list[str],
-    periods: list[str],
-    found: Problems,
-) -> tuple[dict[str, dict[tuple[str, str], float]], dict[str, tuple[str, str]]]:
-    """Return {portfolio: {(pathway, period): number}} and names; rows that are wrong go to `found`."""
-    table: dict[str, dict[tuple[str, str], float]] = {}
-    names: dict[str, tuple[str, str]] = {}
-    if not rows:
-        found.add("portfolios: no row", hint=f"one per portfolio, pathway and period: {', '.join(columns)}")
-    for row in rows:
-        cell = row.cells
-        label, pathway, period = (cell[n] for n in _DIMS)
-        if not label:
-            found.add("portfolio without a name", row=row.row, key="portfolio")
-        if pathway not in pathways:
-            found.add("unknown pathway", got=pathway, allowed=pathways, row=row.row, key="pathway")
-        if period not in periods:
-            found.add("unknown period", got=period, allowed=periods, row=row.row, key="period")
-        value = _number(cell[number], found, row.row, number)
-        if "unit" in columns and value is not None:
-            try:
-                value *= units.factor(cell["unit"], "GtCO2/yr")
-            except InputError as error:
-                found.add(str(error), row=row.row, key="unit")
-        own = table.setdefault(label, {})
-        if (pathway, period) in own:
-            found.add("given twice", got=f"{label}, {pathway}, {period}", row=row.row)
-        own[pathway, period] = math.nan if value is None else value
-        names.setdefault(label, (cell.get("name") or label, cell.get("description", "")))
-    return table, names
-
-
-def _number(text: str, found: Problems, row: int, key: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        found.add("not a number", got=text, row=row, key=key)
-        return None
-    if not math.isfinite(value):
-        found.add("not a finite number", got=text, row=row, key=key)
-        return None
-    if value < 0.0:
-        found.add(f"negative {key}", got=value, allowed="0 or more", row=row, key=key)
-    return value
-
-
-def _dataset(
-    variable: str,
-    unit: str,
-    table: Mapping[str, Mapping[tuple[str, str], float]],
-    names: Mapping[str, tuple[str, str]],
-    pathways: list[str],
-    periods: list[str],
-) -> xr.Dataset:
-    values = np.zeros((len(table), len(pathways), len(periods)))
-    for f, own in enumerate(table.values()):
-        for (pathway, period), value in own.items():
-            values[f, pathways.index(pathway), periods.index(period)] = value
-    return xr.Dataset(
-        {variable: (_DIMS, values, {"units": unit})},
-        coords={
-            "portfolio": list(table),
-            "pathway": pathways,
-            "period": periods,
-            "name": ("portfolio", [names[label][0] for label in table]),
-            "description": ("portfolio", [names[label][1] for label in table]),
-        },
-    )
-
-
-def _select(data: xr.Dataset, names: Sequence[str] | None) -> xr.Dataset:
-    if names is None:
-        return data
-    known = [str(v) for v in data["portfolio"].values]
-    found = Problems()
-    for name in names:
-        if name not in known:
-            found.add("unknown portfolio", got=name, allowed=known)
-    if not names:
-        found.add("no portfolio chosen", allowed=known)
-    if len(set(names)) < len(names):
-        found.add("portfolio chosen twice", got=", ".join(names))
-    found.raise_if_any()
-    return data.sel(portfolio=list(names))
 
 
 def load_portfolios(
@@ -141,67 +33,56 @@ def load_portfolios(
     names: Sequence[str] | None = None,
     pathways: Sequence[str] | None = None,
     periods: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Read portfolios as shares.
 
     Parameters
     ----------
     path : path, optional
-        CSV with the columns portfolio, pathway, period, share (and, if wanted, name, description,
-        source, locator, note); the review's strategies of ``priors/portfolios.csv`` when left out.
-        A pathway that is not listed has share 0.
+        CSV with the columns portfolio, pathway, period, share and, if wanted, region, coordinated
+        (true or false: whether a region takes over what another cannot), name, description, source,
+        locator, note. What is not listed has share 0. When left out, the strategies that come with
+        the library (`list_strategies`).
     names : sequence of str, optional
-        Portfolios to keep, in this order; all when left out.
-    pathways, periods : sequence of str, optional
-        Names that may be used; the creditable pathways and the periods of ``priors/`` when left
-        out.
+        Portfolios to keep, in this order. When left out all of the file, or of the library the
+        strategies of ``priors/portfolios.csv``.
+    pathways, periods, regions : sequence of str, optional
+        Names that may be used; the creditable pathways, the periods and the regions of ``priors/``
+        when left out.
 
     Returns
     -------
     Dataset
-        ``share`` (portfolio, pathway, period), 1, summing to 1 over pathways; coordinates ``name``
-        and ``description`` (portfolio).
+        ``share`` (portfolio, pathway, period), or (portfolio, pathway, region, period) where the
+        table has a column ``region``, 1, summing to 1 over pathways and regions; coordinates
+        ``name`` and ``description`` (portfolio), and ``coordinated`` where the table says it.
 
     Raises
     ------
     InputError
-        Everything wrong with the file at once: unknown pathways or periods, shares that are
-        negative or do not sum to 1, rows given twice, periods without shares, an empty file.
+        Everything wrong with the file at once, with its row: unknown pathways, regions or periods,
+        shares that are negative or do not sum to 1, rows given twice, periods without shares, an
+        empty file; strategies of the world named beside strategies by region.
 
     Examples
     --------
     >>> shares = load_portfolios(names=["phased"])
     >>> float(shares.share.sel(portfolio="phased", pathway="beccs", period="near_term"))
     0.5
+    >>> zones = load_portfolios(names=["china_zones", "china_zones_coordinated"])
+    >>> zones.share.dims, zones.coordinated.values.tolist()
+    (('portfolio', 'pathway', 'region', 'period'), [False, True])
     """
-    source = files.data_path("priors", "portfolios.csv") if path is None else path
-    known, wanted = _known(pathways, periods)
-    found = Problems(file=str(source))
-    rows = files.read_csv(source, required=SHARE_COLUMNS, optional=_FURTHER, purpose="portfolios")
-    table, labels = _read(rows, SHARE_COLUMNS, "share", known, wanted, found)
-    for label, own in table.items():
-        if any(math.isnan(v) for v in own.values()):
-            continue
-        for period in wanted:
-            shares = [v for (_, q), v in own.items() if q == period]
-            if not shares:
-                found.add("portfolio without shares in a period", got=label, key=period)
-            elif abs(sum(shares) - 1.0) > SUM_TOLERANCE:
-                found.add(
-                    f"shares of '{label}' in '{period}' do not sum to 1",
-                    got=round(sum(shares), 9),
-                    hint="the shares of a portfolio sum to 1 in every period",
-                )
-    found.raise_if_any()
+    known = plan_rows.known_names(pathways, periods, regions)
     if path is None:
-        named = files.read_csv(
-            files.data_path("priors", "portfolio_names.csv"), required=("portfolio", "name", "description")
-        )
-        labels |= {r.cells["portfolio"]: (r.cells["name"], r.cells["description"]) for r in named}
-    out = _dataset("share", "1", table, labels, known, wanted)
-    # Printed decimals sum to 1 only nearly; from here on they do to the last digit.
-    out["share"] = (out["share"] / out["share"].sum("pathway")).assign_attrs(units="1")
-    return _select(out, names)
+        return load_strategies(names, known)
+    found = Problems(file=str(path))
+    rows = files.read_csv(path, required=SHARE_COLUMNS, optional=plan_rows.FURTHER, purpose="portfolios")
+    read = plan_rows.read_rows(rows, SHARE_COLUMNS, "share", known, found)
+    plan_rows.check_shares(read, known.periods, SUM_TOLERANCE, found)
+    found.raise_if_any()
+    return plan_rows.select(normalised(plan_rows.to_dataset("share", "1", read, known)), names)
 
 
 def load_plans(
@@ -210,6 +91,7 @@ def load_plans(
     names: Sequence[str] | None = None,
     pathways: Sequence[str] | None = None,
     periods: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Read plans as amounts, ready for `simulate`.
 
@@ -217,25 +99,27 @@ def load_plans(
     ----------
     path : path
         CSV with the columns portfolio, pathway, period, planned, unit (any unit of flow, converted
-        to GtCO2/yr); what `plan_table` writes can be read again.
-    names, pathways, periods
+        to GtCO2/yr) and the further ones of `load_portfolios`; what `plan_table` writes can be read
+        again.
+    names, pathways, periods, regions
         As in `load_portfolios`.
 
     Returns
     -------
     Dataset
-        ``planned`` (portfolio, pathway, period), GtCO2/yr, not listed meaning 0; coordinates
-        ``name`` and ``description`` (portfolio).
+        ``planned`` (portfolio, pathway, period), or (portfolio, pathway, region, period) where the
+        table has a column ``region``, GtCO2/yr, not listed meaning 0; coordinates ``name`` and
+        ``description`` (portfolio), and ``coordinated`` where the table says it.
 
     Raises
     ------
     InputError
-        Everything wrong with the file at once: unknown pathways, periods or units, negative plans,
-        rows given twice, an empty file, a portfolio that plans nothing.
+        Everything wrong with the file at once, with its row: unknown pathways, regions, periods or
+        units, negative plans, rows given twice, an empty file, a portfolio that plans nothing.
     """
-    known, wanted = _known(pathways, periods)
-    rows = files.read_csv(path, required=PLAN_COLUMNS, optional=_FURTHER, purpose="portfolios")
-    return _select(_plans(rows, Problems(file=str(path)), known, wanted), names)
+    known = plan_rows.known_names(pathways, periods, regions)
+    rows = files.read_csv(path, required=PLAN_COLUMNS, optional=plan_rows.FURTHER, purpose="portfolios")
+    return plan_rows.select(_plans(rows, Problems(file=str(path)), known), names)
 
 
 def plan_from_table(
@@ -246,16 +130,18 @@ def plan_from_table(
     description: str = "",
     pathways: Sequence[str] | None = None,
     periods: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Turn a table of amounts into plans, ready for `simulate`.
 
     Parameters
     ----------
     table : DataFrame
-        Columns pathway, period, planned, unit; and portfolio, unless `portfolio` is given.
+        Columns pathway, period, planned, unit; portfolio, unless `portfolio` is given; and, if
+        wanted, region and coordinated.
     portfolio, name, description : str, optional
         Label, name and description of the one portfolio the table holds.
-    pathways, periods
+    pathways, periods, regions
         As in `load_portfolios`.
 
     Returns
@@ -268,7 +154,7 @@ def plan_from_table(
     InputError
         As from `load_plans`; rows are counted from 1 after the header, as in a CSV.
     """
-    known, wanted = _known(pathways, periods)
+    known = plan_rows.known_names(pathways, periods, regions)
     found = Problems()
     needed = [c for c in PLAN_COLUMNS if portfolio is None or c != "portfolio"]
     for column in needed:
@@ -281,18 +167,16 @@ def plan_from_table(
         if portfolio is not None:
             cells |= {"portfolio": portfolio, "name": name or portfolio, "description": description}
         rows.append(files.LocatedRow(i + 2, cells))
-    return _plans(rows, found, known, wanted)
+    return _plans(rows, found, known)
 
 
-def _plans(
-    rows: Sequence[files.LocatedRow], found: Problems, pathways: list[str], periods: list[str]
-) -> xr.Dataset:
-    table, labels = _read(rows, PLAN_COLUMNS, "planned", pathways, periods, found)
-    for label, own in table.items():
+def _plans(rows: Sequence[files.LocatedRow], found: Problems, known: Names) -> xr.Dataset:
+    read = plan_rows.read_rows(rows, PLAN_COLUMNS, "planned", known, found)
+    for label, own in read.cells.items():
         if all(v == 0.0 for v in own.values()):
-            found.add("empty portfolio: it plans nothing", got=label)
+            found.add("empty portfolio: it plans nothing", got=label, row=read.rows[label, ""])
     found.raise_if_any()
-    return _dataset("planned", "GtCO2/yr", table, labels, pathways, periods)
+    return plan_rows.to_dataset("planned", "GtCO2/yr", read, known)
 
 
 def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
@@ -301,14 +185,15 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     Parameters
     ----------
     portfolios : Dataset
-        ``share`` (portfolio, pathway, period) from `load_portfolios`.
+        ``share`` (portfolio, pathway, period) or (portfolio, pathway, region, period), from
+        `load_portfolios` or `design_portfolios`.
     total : mapping of str to float
         Period -> planned total over all pathways, GtCO2/yr.
 
     Returns
     -------
     Dataset
-        ``planned`` (portfolio, pathway, period), GtCO2/yr, with the coordinates of `portfolios`.
+        ``planned``, GtCO2/yr, with the dims of the shares and the coordinates of `portfolios`.
 
     Raises
     ------
@@ -343,7 +228,8 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
         found.add("the planned totals are all zero", key="total")
     found.raise_if_any()
     amounts = xr.DataArray([float(total[p]) for p in periods], dims="period", coords={"period": periods})
-    planned = (portfolios["share"] * amounts).transpose(*_DIMS).assign_attrs(units="GtCO2/yr")
+    dims = BY_REGION if "region" in portfolios["share"].dims else WORLD
+    planned = (portfolios["share"] * amounts).transpose(*dims).assign_attrs(units="GtCO2/yr")
     return portfolios.drop_vars("share").assign(planned=planned)
 
 
@@ -358,27 +244,24 @@ def plan_table(plans: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns portfolio, name, description, pathway, period, planned, unit; what is not planned
+        Columns portfolio, name, description, pathway, period, planned, unit; region after pathway
+        where plans are by region, and coordinated at the end where it is said. What is not planned
         has no row. `load_plans` reads it back.
     """
     import pandas as pd
 
-    planned = plans["planned"].transpose(*_DIMS)
-    labels = [str(v) for v in planned["portfolio"].values]
-    names = {
-        n: [str(v) for v in plans[n].values] if n in plans.coords else labels for n in ("name", "description")
-    }
-    rows = [
-        {
-            "portfolio": labels[f],
-            "name": names["name"][f],
-            "description": names["description"][f],
-            "pathway": str(planned["pathway"].values[p]),
-            "period": str(planned["period"].values[q]),
-            "planned": float(planned.values[f, p, q]),
-            "unit": "GtCO2/yr",
-        }
-        for f, p, q in np.argwhere(planned.values != 0.0)
-    ]
-    columns = ["portfolio", "name", "description", "pathway", "period", "planned", "unit"]
-    return pd.DataFrame(rows, columns=columns)
+    dims = BY_REGION if "region" in plans["planned"].dims else WORLD
+    planned = plans["planned"].transpose(*dims)
+    values = planned.values
+    places = np.nonzero(values)
+    found = {d: planned[d].values.astype(str)[i] for d, i in zip(dims, places, strict=True)}
+    labels = planned["portfolio"].values.astype(str)
+    columns = {"portfolio": found["portfolio"]}
+    for text in ("name", "description"):
+        of = plans[text].values.astype(str) if text in plans.coords else labels
+        columns[text] = of[places[0]]
+    columns |= {d: found[d] for d in dims[1:]}
+    table = pd.DataFrame(columns).astype(str).assign(planned=values[places].astype(float), unit="GtCO2/yr")
+    if "coordinated" in plans.coords:
+        table["coordinated"] = plans["coordinated"].values.astype(bool)[places[0]]
+    return table
