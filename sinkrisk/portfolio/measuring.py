@@ -6,7 +6,6 @@ how it is computed stands in `criteria`, one function each.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from sinkrisk.portfolio.criteria import (
     CRITERIA,
     Horizon,
     annuity as annuity,
+    measurable,
     years_until as years_until,
 )
 from sinkrisk.portfolio.specification import TargetSpec, make_target
@@ -87,27 +87,40 @@ def measure(
         Coordinates along criterion: ``direction`` ("maximise" or "minimise"), ``unit``, ``axis``
         (one of the review's six). Computed as follows, with sums over pathways and periods:
 
-        - ``sequestration_rate``: net removal (`stored`) a year, mean over the horizon, GtCO2/yr;
-        - ``storage_permanence``: durable over gross removal;
+        - ``net_removal_2050``, ``net_removal_2100``: cumulative net removal, see `years_until`: what
+          went into the stores less what came back, less process emissions, foregone regrowth and
+          non-CO2 effects (GWP100) of every pathway, those of avoided and utilised tonnes included;
+          ``sequestration_rate``: the same a year, mean over the horizon;
+        - ``durable_removal``: gross removal times the share still stored 100 years after storage,
+          less the same three; ``shortfall``: target less that until the target's year, at least 0;
+        - ``storage_permanence``: the probability that a tonne removed is still stored 100 years
+          later, durable over gross removal, before overheads;
+        - ``avoided_emissions``, ``utilised_carbon``: the other two ledgers, apart, at capture;
         - ``technological_maturity``, ``ecological_risk``: TRL and risk score weighted by the
           tonnes deployed or received;
         - ``marginal_abatement_cost``: mean of ``c0 (1 + a u^eta)`` at the use u reached in each
           pathway, region and period, weighted by the tonnes deployed or received there, in any
           ledger; undiscounted;
-        - ``energy_intensity``: energy per tonne deployed or received, in any ledger; what returns
-          later is counted by the permanence, not here a second time;
-        - ``net_removal_2050``, ``net_removal_2100``: cumulative net removal, see `years_until`;
+        - ``energy_intensity``: energy per tonne deployed or received, in any ledger;
+          ``energy_demand``: the energy a year; ``land_demand``: land in use in the period of most
+          use; ``water_demand``: water a year;
         - ``total_cost``: the integral of the marginal cost over the tonnes, discounted to the start
           of the first period, billion USD;
         - ``cost_per_durable_tonne``: the same cost undiscounted, of tonnes in any ledger, over
-          durable removal;
+          ``durable_removal``; undefined where that is not positive;
+        - ``acceptance``: share of the planned tonnes that institutions do not hold back, 1 less
+          withheld and reallocated over planned;
+        - ``regional_equity``: 1 less the Gini index of tonnes captured per land region against its
+          area (`criteria.evenness`);
         - ``reallocated_share``: tonnes that moved to other pathways under passive redundancy over
           all tonnes deployed or received;
-        - ``shortfall``: target less cumulative durable removal until its year, at least 0.
+        - ``credited_tonnes``: credits issued within the horizon; ``retained_2200``: the stock at the
+          end of 2200; ``co2_2100``: concentration at the end of 2100.
 
-        Durable removal is gross removal times the share still stored 100 years after storage; shocks
-        after the horizon are not drawn, so it is an upper bound where shocks return carbon. A ratio is
-        NaN in a draw where nothing was deployed (removed, durable): it is not defined there.
+        Criteria whose outcomes a simulation did not produce (`criteria.NEEDS`) are left out and named
+        in the attribute ``left_out``. Where `late_hazard` is not drawn, shocks after the horizon do
+        not happen and durable removal is an upper bound. A ratio is NaN in a draw where there is
+        nothing to divide by (nothing deployed, removed, durable): it is not defined there.
 
     Raises
     ------
@@ -134,7 +147,18 @@ def measure(
                 key="target.year",
             )
         )
-    horizon = Horizon(outcomes, goal)
+    kept = [measurable(str(name), outcomes) for name in table["criterion"]]
+    left_out = [str(name) for name, there in zip(table["criterion"], kept, strict=True) if not there]
+    table = table[kept]
+    if table.empty:
+        raise InputError(
+            Problem(
+                "no criterion can be measured",
+                got=", ".join(left_out),
+                hint="the outcomes lack the variables these need",
+            )
+        )
+    horizon = Horizon(outcomes, goal, _region_reference() if "captured_in" in outcomes else None)
     names = [str(v) for v in table["criterion"]]
     columns = [
         CRITERIA[name](horizon).transpose("sample", "portfolio").reset_coords(drop=True) for name in names
@@ -150,7 +174,17 @@ def measure(
     if "name" in outcomes.coords:
         measured = measured.assign_coords(name=outcomes["name"])
     measured.attrs["target"] = f"{goal.net_removal:g} {goal.unit} durable by {goal.year}"
+    if left_out:
+        measured.attrs["left_out"] = ", ".join(left_out)
     return measured.rename("measure")
+
+
+def _region_reference() -> dict[str, float]:
+    """Return every region's share of Earth's surface, from ``priors/regions.csv``."""
+    from sinkrisk.priors import load_table
+
+    regions = load_table("regions")
+    return dict(zip(regions["region"].astype(str), regions["surface_share"].astype(float), strict=True))
 
 
 def summarise(
@@ -199,15 +233,24 @@ def summarise(
     if not 0.0 <= tail < 1.0:
         found.add("tail outside its range", got=tail, allowed="0 <= tail < 1", key="tail")
     found.raise_if_any()
-    values = measures.transpose("portfolio", "criterion", "sample")
+    values = measures.transpose("criterion", "portfolio", "sample")
     weight = weights_of(measures, probability)
     data = np.asarray(values.values, dtype=float)
-    direction = measures["direction"].values
-    out = np.full((*data.shape[:2], len(STATISTICS)), np.nan)
-    for f in range(data.shape[0]):
-        for c in range(data.shape[1]):
-            met = str(measures["criterion"].values[c]) == "shortfall"
-            out[f, c] = _statistics(data[f, c], weight, str(direction[c]), level, tail, met)
+    out = np.full((data.shape[1], data.shape[0], len(STATISTICS)), np.nan)
+    for c, direction in enumerate(measures["direction"].values):
+        met = str(measures["criterion"].values[c]) == "shortfall"
+        whole = ~np.isnan(data[c]).any(axis=1)
+        if whole.any():
+            out[whole, c] = _statistics(data[c, whole], weight, str(direction), level, tail, met)
+        for f in np.flatnonzero(~whole):
+            # Conditional on being defined: each row keeps other draws, so one at a time.
+            defined = ~np.isnan(data[c, f])
+            mass = float(weight[defined].sum())
+            out[f, c, -1] = min(mass, 1.0)
+            if mass > 0.0:
+                some = data[c, f, defined][None]
+                out[f, c] = _statistics(some, weight[defined] / mass, str(direction), level, tail, met)[0]
+                out[f, c, -1] = min(mass, 1.0)
     coords = {n: v for n, v in measures.coords.items() if set(v.dims) <= {"portfolio", "criterion"}}
     return xr.DataArray(
         out,
@@ -242,27 +285,21 @@ def _statistics(
     level: float,
     tail: float,
     met: bool,
-) -> list[float]:
-    defined = ~np.isnan(x)
-    mass = float(weight[defined].sum())
-    if mass <= 0.0:
-        return [math.nan] * (len(STATISTICS) - 1) + [0.0]
-    x, weight = x[defined], weight[defined] / mass
+) -> Floats:
+    """Return the statistics of rows of draws, (row, draw) to (row, statistic)."""
     # Equal probabilities take the unweighted rule, which is the same and much faster.
     probability = None if np.ptp(weight) <= 1e-15 else weight
     bad: Direction = "low_is_bad" if direction == "maximise" else "high_is_bad"
-    mean = float(weight @ x)
-    low, median, high = risk.quantile(
-        x, [(1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0], probability=probability
-    )
-    return [
-        mean,
-        math.sqrt(max(float(weight @ (x - mean) ** 2), 0.0)),
-        float(median),
-        float(low),
-        float(high),
-        float(risk.value_at_risk(x, tail, direction=bad, probability=probability)),
-        float(risk.cvar(x, tail, direction=bad, probability=probability)),
-        float(weight @ (x <= 0.0)) if met else math.nan,
-        min(mass, 1.0),
-    ]
+    mean = x @ weight
+    spread = np.sqrt(((x - mean[:, None]) ** 2) @ weight)
+    masses = [(1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0]
+    low, median, high = risk.quantile(x, masses, probability=probability).T
+    reached = (x <= 0.0) @ weight if met else np.full(len(x), np.nan)
+    columns = [
+        mean, spread, median, low, high,
+        risk.value_at_risk(x, tail, direction=bad, probability=probability),
+        risk.cvar(x, tail, direction=bad, probability=probability),
+        reached,
+        np.ones(len(x)),
+    ]  # fmt: skip
+    return np.column_stack(columns)

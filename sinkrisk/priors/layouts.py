@@ -212,8 +212,8 @@ CRITERIA = Schema(
         Column("name"),
         Column("axis", "boolean"),
         Column("direction", "identifier", allowed=("maximise", "minimise")),
-        # Money of a whole programme: no unit of nature, so not among units.UNITS.
-        Column("unit", "unit", extra=("billion USD",)),
+        # Money of a whole programme and volumes of water: not among units.UNITS.
+        Column("unit", "unit", extra=("billion USD", "km3/yr")),
         Column("definition"),
         *_SOURCE,
     ),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy import integrate
 
-from sinkrisk import portfolio, risk
+from sinkrisk import portfolio, priors, risk
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio.criteria import CRITERIA, annuity, years_until
+from sinkrisk.portfolio.criteria import CRITERIA, NEEDS, annuity, evenness, years_until
 
 from .conftest import build_drawn, plans, random_plans, simple_drawn
+from .made_outcomes import constant_outcomes, random_outcomes
 
 TARGET = {"net_removal": 100.0, "unit": "GtCO2", "year": 2100}
 
@@ -178,16 +181,119 @@ def test_measures_carry_unit_direction_and_axis(criteria):
     assert out["unit"].sel(criterion="total_cost") == "billion USD"
     assert out["direction"].sel(criterion="shortfall") == "minimise"
     assert int(out["axis"].sum()) == 6
-    assert set(out["criterion"].values) == set(CRITERIA)
+    assert set(out["criterion"].values) == set(criteria["criterion"])
     # Summaries and measures are written by the pipeline.
     portfolio.summarise(out)
 
 
-def test_shipped_criteria_are_all_measured():
-    drawn = build_drawn(5)
-    out = portfolio.measure(portfolio.simulate(drawn, random_plans(drawn)), target=TARGET)
+def test_shipped_criteria_are_all_known_and_measured():
+    outcomes = constant_outcomes({})
+    outcomes["co2_2100"] = 400.0 + outcomes["retained"].sum("pathway")
+    out = portfolio.measure(outcomes, target=TARGET)
+    assert out["criterion"].values.tolist() == priors.load_table("criteria")["criterion"].tolist()
     assert set(out["criterion"].values) == set(CRITERIA)
     assert int(out["axis"].sum()) == 6
+    assert "left_out" not in out.attrs
+
+
+def test_criteria_without_their_outcomes_are_left_out_and_named():
+    outcomes = constant_outcomes({"deployed": 1.0})
+    bare = outcomes.drop_vars(["resource_used", "withheld", "captured_in", "credited", "retained", "net"])
+    out = portfolio.measure(bare, target=TARGET)
+    assert set(CRITERIA) - set(out["criterion"].values) == set(NEEDS)
+    assert sorted(out.attrs["left_out"].split(", ")) == sorted(NEEDS)
+    one = priors.load_table("criteria").query("criterion == 'co2_2100'")
+    with pytest.raises(InputError, match="no criterion can be measured: got 'co2_2100'"):
+        portfolio.measure(outcomes, target=TARGET, criteria=one)
+    dry = outcomes.sel(resource=["land"])
+    assert portfolio.measure(dry, target=TARGET).attrs["left_out"] == "water_demand, co2_2100"
+
+
+def test_further_criteria_by_hand():
+    # Per year: 2 DACCS and 1 forest removed, 1 avoided; the horizon has 76 years.
+    outcomes = constant_outcomes(
+        {
+            "planned": [3.0, 2.0, 1.0], "deployed": [2.0, 1.0, 1.0], "withheld": [0.5, 1.0, 0.0],
+            "reallocated": [0.0, 0.0, 0.3], "removed": [2.0, 1.0, 0.0], "stored": [2.0, 0.6, 0.0],
+            "durable": [2.0, 0.4, 0.0], "avoided": [0.0, 0.0, 1.0], "process": [0.2, 0.0, 0.1],
+            "foregone": [0.0, 0.1, 0.0], "non_co2": [0.0, 0.05, 0.0], "net": [1.8, 0.45, -0.1],
+            "credited": [1.9, 0.7, 0.0], "energy": [4.0, 0.0, 1.0], "cost": [200.0, 20.0, 50.0],
+        }
+    )  # fmt: skip
+    got = portfolio.measure(outcomes, target=TARGET | {"net_removal": 200.0}).isel(sample=0, portfolio=0)
+    expected = {
+        "sequestration_rate": 2.15,
+        "net_removal_2050": 25.0 * 2.15,
+        "net_removal_2100": 76.0 * 2.15,
+        "storage_permanence": 0.8,
+        # Durable 2.4 less process .3, regrowth .1 and other gases .05.
+        "durable_removal": 76.0 * 1.95,
+        "shortfall": 200.0 - 76.0 * 1.95,
+        "avoided_emissions": 76.0,
+        "utilised_carbon": 0.0,
+        "cost_per_durable_tonne": 270.0 / 1.95,
+        "energy_demand": 5.0,
+        "land_demand": 50.0,
+        "water_demand": (10.0 * 1.0 + 15.0 * 2.0 + 51.0 * 3.0) / 76.0,
+        "acceptance": 1.0 - 1.8 / 6.0,
+        "credited_tonnes": 76.0 * 2.6,
+        "retained_2200": 6.0,
+    }
+    for name, value in expected.items():
+        assert float(got.sel(criterion=name)) == pytest.approx(value, rel=1e-12), name
+
+
+def test_net_removal_is_made_up_where_outcomes_lack_it():
+    outcomes = random_outcomes(20)
+    outcomes["foregone"] = 0.02 * outcomes["deployed"]
+    outcomes["net"] = outcomes["stored"] - outcomes["process"] - outcomes["foregone"]
+    whole = portfolio.measure(outcomes, target=TARGET)
+    xr.testing.assert_allclose(portfolio.measure(outcomes.drop_vars("net"), target=TARGET), whole)
+
+
+def test_overheads_beyond_what_is_durable_leave_no_cost_per_tonne():
+    outcomes = constant_outcomes({"deployed": 1.0, "durable": 0.1, "process": 0.2, "cost": 10.0})
+    got = portfolio.measure(outcomes, target=TARGET).isel(sample=0, portfolio=0)
+    assert float(got.sel(criterion="durable_removal")) == pytest.approx(-0.3 * 76.0)
+    assert np.isnan(float(got.sel(criterion="cost_per_durable_tonne")))
+    # A deficit is made up for as well.
+    assert float(got.sel(criterion="shortfall")) == pytest.approx(100.0 + 0.3 * 76.0)
+
+
+def equity(outcomes) -> float:
+    return portfolio.measure(outcomes, target=TARGET).sel(criterion="regional_equity").item()
+
+
+def test_equity_counts_land_regions_by_their_area():
+    outcomes = constant_outcomes({})
+    # .048 and .045 of Earth's surface; what is captured at sea does not count.
+    area = np.array([0.048, 0.045])
+    outcomes["captured_in"][...] = np.array([*area, 7.0])[:, None]
+    assert equity(outcomes) == pytest.approx(1.0)
+    outcomes["captured_in"][...] = np.array([1.0, 0.0, 0.0])[:, None]
+    assert equity(outcomes) == pytest.approx(0.048 / 0.093)
+    outcomes["captured_in"][...] = np.array([0.0, 0.0, 5.0])[:, None]
+    assert np.isnan(equity(outcomes))
+    # Regions the library does not know count alike.
+    other = outcomes.assign_coords(region=["a", "b", "c"])
+    other["captured_in"][...] = np.array([1.0, 1.0, 0.0])[:, None]
+    assert equity(other) == pytest.approx(1.0)
+        1.0
+    )
+
+
+@given(
+    hnp.arrays(float, 5, elements=st.floats(0.0, 100.0)), hnp.arrays(float, 5, elements=st.floats(0.1, 10.0))
+)
+def test_evenness_lies_between_nought_and_one_and_knows_no_scale(amount, reference):
+    y, w = xr.DataArray(amount, dims="region"), xr.DataArray(reference, dims="region")
+    got = float(evenness(y, w))
+    if amount.sum() < 1e-12:
+        assert np.isnan(got)
+        return
+    assert reference.min() / reference.sum() - 1e-9 <= got <= 1.0 + 1e-9
+    if amount.sum() > 1e-6:
+        assert float(evenness(3.0 * y, 7.0 * w)) == pytest.approx(got, abs=1e-9)
 
 
 def test_measures_of_chunks_equal_those_in_memory(criteria):
