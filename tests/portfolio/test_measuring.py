@@ -278,8 +278,6 @@ def test_equity_counts_land_regions_by_their_area():
     other = outcomes.assign_coords(region=["a", "b", "c"])
     other["captured_in"][...] = np.array([1.0, 1.0, 0.0])[:, None]
     assert equity(other) == pytest.approx(1.0)
-        1.0
-    )
 
 
 @given(
