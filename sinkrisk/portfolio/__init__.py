@@ -19,12 +19,18 @@ if TYPE_CHECKING:
         plan_from_table as plan_from_table,
         plan_table as plan_table,
     )
+    from sinkrisk.portfolio.designing import design_portfolios as design_portfolios
     from sinkrisk.portfolio.ledgers import check_identities as check_identities
     from sinkrisk.portfolio.measuring import measure as measure, summarise as summarise
     from sinkrisk.portfolio.ranking import (
         rank as rank,
         ranking_sensitivity as ranking_sensitivity,
         ranking_values as ranking_values,
+    )
+    from sinkrisk.portfolio.scheduling import (
+        schedule as schedule,
+        schedule_sentence as schedule_sentence,
+        schedule_table as schedule_table,
     )
     from sinkrisk.portfolio.simulation import (
         capacity as capacity,
@@ -37,6 +43,11 @@ if TYPE_CHECKING:
         TargetSpec as TargetSpec,
     )
     from sinkrisk.portfolio.strategies import list_strategies as list_strategies
+    from sinkrisk.portfolio.suiting import (
+        suitability as suitability,
+        suitability_sentence as suitability_sentence,
+        suitability_table as suitability_table,
+    )
     from sinkrisk.portfolio.tables import (
         ranking_sentence as ranking_sentence,
         ranking_table as ranking_table,
@@ -52,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "capacity": ".simulation",
         "check_identities": ".ledgers",
         "check_plan": ".simulation",
+        "design_portfolios": ".designing",
         "list_strategies": ".strategies",
         "load_plans": ".candidates",
         "load_portfolios": ".candidates",
@@ -65,7 +77,13 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "rank": ".ranking",
         "ranking_sensitivity": ".ranking",
         "ranking_values": ".ranking",
+        "schedule": ".scheduling",
+        "schedule_sentence": ".scheduling",
+        "schedule_table": ".scheduling",
         "simulate": ".simulation",
+        "suitability": ".suiting",
+        "suitability_sentence": ".suiting",
+        "suitability_table": ".suiting",
         "summarise": ".measuring",
     },
 )
