@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.portfolio.buffering import (
+        buffer_table as buffer_table,
+        carbon_at_risk as carbon_at_risk,
+        decouple_shocks as decouple_shocks,
+    )
     from sinkrisk.portfolio.candidates import (
         load_plans as load_plans,
         load_portfolios as load_portfolios,
         plan as plan,
         plan_from_table as plan_from_table,
         plan_table as plan_table,
+    )
+    from sinkrisk.portfolio.deciding import (
+        compare_portfolios as compare_portfolios,
+        comparison_sentence as comparison_sentence,
+        dominance as dominance,
     )
     from sinkrisk.portfolio.designing import design_portfolios as design_portfolios
     from sinkrisk.portfolio.ledgers import check_identities as check_identities
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
         simulate as simulate,
     )
     from sinkrisk.portfolio.specification import (
+        DecisionSpec as DecisionSpec,
         PortfolioSpec as PortfolioSpec,
         RankSpec as RankSpec,
         TargetSpec as TargetSpec,
@@ -53,13 +64,28 @@ if TYPE_CHECKING:
         ranking_table as ranking_table,
         summary_table as summary_table,
     )
+    from sinkrisk.portfolio.valuing import (
+        learning_sentence as learning_sentence,
+        net_benefit as net_benefit,
+        value_of_learning as value_of_learning,
+    )
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "DecisionSpec": ".specification",
         "PortfolioSpec": ".specification",
         "RankSpec": ".specification",
         "TargetSpec": ".specification",
+        "buffer_table": ".buffering",
+        "carbon_at_risk": ".buffering",
+        "compare_portfolios": ".deciding",
+        "comparison_sentence": ".deciding",
+        "decouple_shocks": ".buffering",
+        "dominance": ".deciding",
+        "learning_sentence": ".valuing",
+        "net_benefit": ".valuing",
+        "value_of_learning": ".valuing",
         "capacity": ".simulation",
         "check_identities": ".ledgers",
         "check_plan": ".simulation",

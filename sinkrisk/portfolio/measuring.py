@@ -130,23 +130,7 @@ def measure(
     """
     goal = make_target(target)
     table = _criteria_table(criteria)
-    found = Problems()
-    for name in ("deployed", "received", "removed", "stored", "durable", "cost", "marginal_cost", "energy",
-                 "trl", "ecological_risk", "discount_rate", "period_start", "period_length"):  # fmt: skip
-        if name not in outcomes.variables:
-            found.add("outcomes lack a variable", key=name, hint="outcomes come from portfolio.simulate")
-    found.raise_if_any()
-    start, length = outcomes["period_start"].values, outcomes["period_length"].values
-    first, last = int(start[0]), int(start[-1] + length[-1] - 1)
-    if not first < goal.year <= last:
-        raise InputError(
-            Problem(
-                "target year outside the horizon",
-                got=goal.year,
-                allowed=f"{first + 1} .. {last}",
-                key="target.year",
-            )
-        )
+    check_outcomes(outcomes, goal)
     kept = [measurable(str(name), outcomes) for name in table["criterion"]]
     left_out = [str(name) for name, there in zip(table["criterion"], kept, strict=True) if not there]
     table = table[kept]
@@ -185,6 +169,27 @@ def _region_reference() -> dict[str, float]:
 
     regions = load_table("regions")
     return dict(zip(regions["region"].astype(str), regions["surface_share"].astype(float), strict=True))
+
+
+def check_outcomes(outcomes: xr.Dataset, target: TargetSpec) -> None:
+    """Raise where outcomes lack what every measure needs, or do not reach the target's year."""
+    found = Problems()
+    for name in ("deployed", "received", "removed", "stored", "durable", "cost", "marginal_cost", "energy",
+                 "trl", "ecological_risk", "discount_rate", "period_start", "period_length"):  # fmt: skip
+        if name not in outcomes.variables:
+            found.add("outcomes lack a variable", key=name, hint="outcomes come from portfolio.simulate")
+    found.raise_if_any()
+    start, length = outcomes["period_start"].values, outcomes["period_length"].values
+    first, last = int(start[0]), int(start[-1] + length[-1] - 1)
+    if not first < target.year <= last:
+        raise InputError(
+            Problem(
+                "target year outside the horizon",
+                got=target.year,
+                allowed=f"{first + 1} .. {last}",
+                key="target.year",
+            )
+        )
 
 
 def summarise(

@@ -129,20 +129,55 @@ class RankSpec(_Strict):
         return self
 
 
+class DecisionSpec(_Strict):
+    """What a tonne is worth and a missed one costs: the coefficients of the net benefit.
+
+    Parameters
+    ----------
+    carbon_value : float
+        Worth of one tonne of durable removal at the start of the first period, USD/tCO2.
+    carbon_value_growth : float
+        Yearly rise of that worth, 1/yr.
+    shortfall_penalty : float
+        Charge on each tonne by which the target is missed, USD/tCO2, in money of the period that
+        holds the target year.
+    discounting : "all" or "none"
+        "all": worth, cost and penalty are discounted to the start of the first period at each draw's
+        own rate. "none": nothing is.
+    """
+
+    carbon_value: float = Field(ge=0.0, allow_inf_nan=False)
+    carbon_value_growth: float = Field(default=0.0, ge=0.0, le=0.2)
+    shortfall_penalty: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    discounting: Literal["all", "none"] = "all"
+
+
+def make_decision(decision: DecisionSpec | Mapping[str, Any]) -> DecisionSpec:
+    """Return a decision section from a mapping, with every problem in one `InputError`."""
+    if isinstance(decision, DecisionSpec):
+        return decision
+    return _made(DecisionSpec, decision, "decision")
+
+
 def make_target(target: TargetSpec | Mapping[str, Any]) -> TargetSpec:
     """Return a target from a mapping, with every problem in one `InputError`."""
     if isinstance(target, TargetSpec):
         return target
+    return _made(TargetSpec, target, "target")
+
+
+def _made[Model: BaseModel](model: type[Model], given: Mapping[str, Any], section: str) -> Model:
     try:
-        return TargetSpec.model_validate(dict(target))
+        return model.model_validate(dict(given))
     except ValidationError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(item["msg"]).removeprefix("Value error, "),
-                    key=".".join(["target", *map(str, item["loc"])]),
-                    **({} if item["type"] in ("missing", "value_error") else {"got": item["input"]}),
-                )
-                for item in error.errors()
-            ]
-        ) from error
+        raise InputError([_problem(item, model, section) for item in error.errors()]) from error
+
+
+def _problem(item: Any, model: type[BaseModel], section: str) -> Problem:
+    key = ".".join([section, *map(str, item["loc"])])
+    if item["type"] == "extra_forbidden":
+        return Problem(
+            f"unknown key in '{section}'", got=str(item["loc"][-1]), allowed=list(model.model_fields), key=key
+        )
+    got = {} if item["type"] in ("missing", "value_error") else {"got": item["input"]}
+    return Problem(str(item["msg"]).removeprefix("Value error, "), key=key, **got)

@@ -1,0 +1,124 @@
+"""Buffers and Carbon-at-Risk: two pathways in closed form, pooling, shocks decoupled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sinkrisk import portfolio, risk
+from sinkrisk.errors import InputError
+
+from .conftest import build_drawn
+from .made_outcomes import constant_outcomes, random_outcomes
+
+
+def two_stores(n: int, chance: float, share: float) -> xr.Dataset:
+    """DACCS and forests remove 1 GtCO2/yr each and lose `share` of it in the same draws."""
+    out = constant_outcomes({"deployed": 1.0, "removed": [1.0, 1.0, 0.0]}, n)
+    hit = np.arange(n) < round(chance * n)
+    out["returned"] = out["removed"] * xr.DataArray(share * hit, dims="sample")
+    out["returned"] = out["returned"].transpose(*out["removed"].dims)
+    out["stored"] = out["removed"] - out["returned"]
+    return out
+
+
+def test_carbon_at_risk_of_two_stores():
+    # As in the numerics' test, in tonnes: 76 years, two pathways.
+    table = portfolio.carbon_at_risk(two_stores(2000, 0.1, 0.6), level=0.95).iloc[0]
+    kept = 152.0 * (1.0 - 0.06)
+    assert table["removed"] == pytest.approx(152.0)
+    assert table["promised"] == pytest.approx(kept)
+    assert table["extra"] == pytest.approx(kept * 0.6 / 0.4)
+    # Apart, one of two is hit with probability .18, both with .01.
+    assert table["extra_decoupled"] == pytest.approx(kept * 0.3 / 0.7)
+    fixed = portfolio.carbon_at_risk(two_stores(2000, 0.1, 0.6), level=0.95, promised=100.0).iloc[0]
+    assert fixed["extra"] == pytest.approx(150.0)
+
+
+def test_a_common_shock_never_helps_here_and_the_same_seed_repeats():
+    outcomes = random_outcomes(2000)
+    table = portfolio.carbon_at_risk(outcomes)
+    assert (table["extra"] > table["extra_decoupled"]).all()
+    assert table.equals(portfolio.carbon_at_risk(outcomes))
+
+
+def test_buffers_of_two_stores_that_fall_together_save_nothing():
+    table = portfolio.buffer_table(two_stores(1000, 0.1, 0.6), level=0.95).set_index("pathway")
+    # The worst 5 % of draws all lose .6 of 76.
+    assert table.loc["daccs", "own_buffer"] == pytest.approx(45.6)
+    assert table.loc["pool", "own_buffer"] == pytest.approx(91.2)
+    assert table.loc["pool", "pooled_buffer"] == pytest.approx(91.2)
+    assert table.loc["pool", "saved"] == pytest.approx(0.0)
+    assert table.loc["forests", "own_share"] == pytest.approx(0.6)
+    assert "point_source_ccs" not in table.index
+
+
+def test_pooling_stores_that_fall_apart_saves():
+    outcomes = two_stores(1000, 0.1, 0.6)
+    returned = outcomes["returned"].values.copy()
+    returned[:, :, 1] = returned[::-1, :, 1]
+    outcomes["returned"][...] = returned
+    table = portfolio.buffer_table(outcomes, level=0.95).set_index("pathway")
+    # Never both in one draw: the pool's worst 5 % lose what one of them loses.
+    assert table.loc["pool", "own_buffer"] == pytest.approx(91.2)
+    assert table.loc["pool", "pooled_buffer"] == pytest.approx(45.6)
+    assert table.loc["pool", "saved"] == pytest.approx(0.5)
+    assert table.loc[["daccs", "forests"], "pooled_buffer"].sum() == pytest.approx(45.6)
+
+
+def test_pools_of_random_outcomes_are_subadditive_and_only_creditable_pathways_count():
+    outcomes = random_outcomes(800)
+    table = portfolio.buffer_table(outcomes)
+    pool = table[table["pathway"] == "pool"]
+    assert len(pool) == outcomes.sizes["portfolio"]
+    assert (pool["pooled_buffer"] <= pool["own_buffer"] + 1e-9).all()
+    parts = table[table["pathway"] != "pool"].groupby("portfolio")["pooled_buffer"].sum()
+    np.testing.assert_allclose(parts.values, pool["pooled_buffer"].values)
+    lost = (outcomes["returned"] * outcomes["period_length"]).sum("period").isel(portfolio=0, pathway=0)
+    own = table.query("portfolio == 'p0' and pathway == 'daccs'")["own_buffer"].item()
+    assert own == pytest.approx(risk.cvar(lost.values, 0.95))
+    fewer = outcomes.assign_coords(creditable=("pathway", [True, False, True]))
+    assert set(portfolio.buffer_table(fewer)["pathway"]) == {"daccs", "pool"}
+
+
+def test_weights_equal_repetition():
+    outcomes = random_outcomes(40)
+    counts = np.random.default_rng(1).integers(1, 4, 40)
+    repeated = outcomes.isel(sample=np.repeat(np.arange(40), counts)).drop_vars("probability")
+    weighted = portfolio.buffer_table(outcomes, probability=counts / counts.sum())
+    plain = portfolio.buffer_table(repeated)
+    numbers = ["removed", "own_buffer", "pooled_buffer"]
+    np.testing.assert_allclose(weighted[numbers], plain[numbers], rtol=1e-9)
+    at = portfolio.carbon_at_risk(outcomes, probability=counts / counts.sum())
+    np.testing.assert_allclose(at["extra"], portfolio.carbon_at_risk(repeated)["extra"], rtol=1e-9)
+
+
+def test_decoupled_shocks_keep_each_region_and_lose_what_they_share():
+    drawn = build_drawn(4000, seed=3)
+    hit = np.random.default_rng(4).random((4000, 1, 3)) < 0.3
+    drawn["shock"] = ("sample", "region", "period"), np.broadcast_to(hit, (4000, 3, 3)).copy()
+    apart = portfolio.decouple_shocks(drawn, rng=1)
+    np.testing.assert_allclose(apart["shock"].mean("sample"), drawn["shock"].mean("sample"))
+    one, other = (apart["shock"].isel(region=r).values.astype(float) for r in (0, 1))
+    # Correlations of 4000 independent draws are within 5 / sqrt(4000) = .08.
+    for q in range(3):
+        assert abs(np.corrcoef(one[:, q], other[:, q])[0, 1]) < 0.08
+    assert np.corrcoef(drawn["shock"].values[:, 0, 0], drawn["shock"].values[:, 1, 0])[0, 1] == pytest.approx(
+        1
+    )
+    # A region's history moves as a whole.
+    rows = {tuple(r) for r in drawn["shock"].values[:, 0].tolist()}
+    assert {tuple(r) for r in apart["shock"].values[:, 0].tolist()} == rows
+    xr.testing.assert_identical(apart.drop_vars("shock"), drawn.drop_vars("shock"))
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(InputError, match="key 'returned': outcomes lack a variable"):
+        portfolio.buffer_table(random_outcomes(5).drop_vars("returned"))
+    with pytest.raises(InputError, match="level outside its range"):
+        portfolio.carbon_at_risk(random_outcomes(5), level=1.0)
+    drawn = build_drawn(4)
+    drawn["probability"] = "sample", [0.4, 0.2, 0.2, 0.2]
+    with pytest.raises(InputError, match="equally probable"):
+        portfolio.decouple_shocks(drawn)
