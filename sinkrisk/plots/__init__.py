@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     )
     from sinkrisk.plots.sensitivity import plot_sobol as plot_sobol, plot_total_effects as plot_total_effects
     from sinkrisk.plots.style import save_svg as save_svg
+    from sinkrisk.plots.suitability import (
+        plot_schedule as plot_schedule,
+        plot_suitability as plot_suitability,
+    )
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
@@ -56,7 +60,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_parameters": ".annual",
         "plot_portfolio_composition": ".portfolio",
         "plot_rank_acceptability": ".ranking",
+        "plot_schedule": ".suitability",
         "plot_sobol": ".sensitivity",
+        "plot_suitability": ".suitability",
         "plot_target": ".portfolio",
         "plot_total_effects": ".sensitivity",
         "save_svg": ".style",

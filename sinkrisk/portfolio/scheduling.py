@@ -103,12 +103,12 @@ def schedule(
         room = picked["available"].values[some]
         let = picked["deployable_fraction"].values[some] if modes else np.ones_like(room)
         over_periods = (room.shape[0], len(totals))
-        curve = [
+        slope, exponent = (
             np.broadcast_to(drawn[v].values[some][:, None], over_periods)
             for v in ("cost_slope", "cost_exponent")
-        ]
+        )
         wanted = np.broadcast_to(totals, over_periods)
-        amount[some], price[some] = filling.fill(room, let, cost[some][:, None, :], *curve, wanted)
+        amount[some], price[some] = filling.fill(room, let, cost[some][:, None, :], slope, exponent, wanted)
     return _summary(drawn, names, amount, price, totals, least, level, modes, keep_draws)
 
 
@@ -232,15 +232,15 @@ def schedule_table(matrix: xr.Dataset) -> pd.DataFrame:
     DataFrame
         One row for each pathway, region and period: pathway, region, period, probability_active,
         standard_error, share_mean, share_low, share_high, total (GtCO2/yr), probability_reached,
-        interval_kind, interval_mass.
+        least, draws, interval_kind, interval_mass.
     """
     names = ["probability_active", "standard_error", "share_mean", "share_low", "share_high"]
     table = matrix[names].to_dataframe(dim_order=list(_DIMS)).reset_index()
     for name in ("total", "probability_reached"):
         table[name] = matrix[name].sel(period=table["period"].to_xarray()).values
-    return table.assign(
-        interval_kind=matrix.attrs["interval_kind"], interval_mass=matrix.attrs["interval_mass"]
-    )
+    for name in ("least", "draws", "interval_kind", "interval_mass"):
+        table[name] = matrix.attrs[name]
+    return table
 
 
 def schedule_sentence(matrix: xr.Dataset) -> str:

@@ -40,7 +40,7 @@ def lattice(parts: int, steps: int) -> Floats:
     """
     chosen = np.array(list(itertools.combinations_with_replacement(range(parts), steps)))
     counts = (chosen[:, :, None] == np.arange(parts)).sum(axis=1)
-    return counts / steps
+    return np.asarray(counts / steps)
 
 
 def finest_lattice(parts: int, most: int) -> int:
