@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from sinkrisk import files, units
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.priors import layouts, layouts_budget, layouts_portfolio, layouts_resources, references, schemas
+from sinkrisk.priors import (
+    layouts,
+    layouts_budget,
+    layouts_credits,
+    layouts_portfolio,
+    layouts_resources,
+    references,
+    schemas,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +50,7 @@ _TABLES: dict[str, schemas.Schema] = {
     "grid": layouts_resources.GRID_INTENSITY,
     "resource_use": layouts_resources.RESOURCE_USE,
     "interactions": layouts_resources.INTERACTIONS,
+    "credits": layouts_credits.CREDITS,
     "quantities": layouts.QUANTITIES,
     "components": layouts.COMPONENTS,
     "relations": layouts.RELATIONS,
