@@ -1,330 +1,350 @@
-"""The portfolio engine: plain numpy on one block of samples.
+"""The portfolio engine: plain arrays of one block of samples in, outcomes out
 
-The sample axis is LAST in every array here, so that each operation runs over contiguous memory
-whatever broadcasts; the labelled side turns the axes round without copying. A block is worked
-through one portfolio and one period at a time and only on the pathways that portfolio can use,
-which keeps the working arrays in the processor's cache. Axes are written p pathway, r region,
-q period, f portfolio, c deployment class, s sample.
+`simulate_block` writes the model down. It works out what does not depend on the portfolio (`gate`,
+`stores`) and runs the kernel (`kernel`). Axes are written p pathway, r region, q period, f portfolio,
+c deployment class, z resource, k coupling, s sample; the sample axis is FIRST everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinkrisk.portfolio import ledgers, stores
+from sinkrisk.portfolio import gate, kernel, ledgers, stores, variables
 
 Floats = NDArray[np.float64]
 
-FULL, THROTTLED, PASSIVE, COLLAPSE = range(4)
-"""Codes of the deployment modes, as the network's samples carry them."""
+FULL, THROTTLED, PASSIVE, COLLAPSE = gate.FULL, gate.THROTTLED, gate.PASSIVE, gate.COLLAPSE
 
-OUTCOMES: dict[str, str] = {
-    "planned": "GtCO2/yr",
-    "deployed": "GtCO2/yr",
-    "reallocated": "GtCO2/yr",
-    "received": "GtCO2/yr",
-    "lost": "GtCO2/yr",
-    "removed": "GtCO2/yr",
-    "stored": "GtCO2/yr",
-    "returned": "GtCO2/yr",
-    "avoided": "GtCO2/yr",
-    "utilised": "GtCO2/yr",
-    "cost": "billion USD/yr",
-    "marginal_cost": "billion USD/yr",
-    "energy": "EJ/yr",
-    "durable": "GtCO2/yr",
-}
+OUTCOMES: dict[str, str] = variables.FLOWS
 """Outcome variables and their units, all means over the period."""
+
+Block = Mapping[str, Floats]
+"""Inputs of one block of samples by name, dims as in `variables.INPUTS`, absent where neutral."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """Inputs of one block of samples, sample axis last.
+class Layout:
+    """What the axes of the arrays mean; the same for every sample.
 
     Parameters
     ----------
-    potential, current, growth, cost, energy, half_life, leakage, reversal_loss, removal_share : (p, s)
-        GtCO2/yr, GtCO2/yr, 1/yr, USD/tCO2, GJ/tCO2, yr, 1/yr, 1, 1. `potential` already carries
-        the land sink's ratio for nature pathways.
-    share : (p, r, s)
-        Suitability shares, summing to 1 over r.
-    mode : (c, r, q, s) integer
-        Deployment modes.
-    mode_fraction : (mode, s)
-        Share of the possible deployment that each mode lets through.
-    shock : (r, q, s)
-        1 where a shock hits, else 0.
-    cost_slope, cost_exponent, headroom : (s,)
-    """
-
-    potential: Floats
-    current: Floats
-    growth: Floats
-    cost: Floats
-    energy: Floats
-    half_life: Floats
-    leakage: Floats
-    reversal_loss: Floats
-    removal_share: Floats
-    share: Floats
-    mode: NDArray[np.int8]
-    mode_fraction: Floats
-    shock: Floats
-    cost_slope: Floats
-    cost_exponent: Floats
-    headroom: Floats
-
-
-def logistic_mean(capacity: Floats, current: Floats, growth: Floats, start: float, end: float) -> Floats:
-    """Return the mean over a period of capacity that grows logistically from today's.
-
-    Parameters
-    ----------
-    capacity : ndarray
-        Ceiling K, GtCO2/yr, not negative.
-    current : ndarray
-        Capacity c0 at time 0, GtCO2/yr, not negative.
-    growth : ndarray
-        Growth rate g, 1/yr, not negative.
-    start, end : float
-        Years after time 0, ``0 <= start < end``.
-
-    Returns
-    -------
-    ndarray
-        ``C(t) = K / (1 + A exp(-g t))`` with ``A = (K - c0) / c0``. With ``x = g (end - start)``
-        and ``d = 1 + A exp(-g start) = K / C(start)`` the mean is ``K log(1 + (exp(x) - 1) / d) / x``,
-        never above K (a capacity that starts above its ceiling is cut to it). Without capacity
-        today nothing grows: 0.
-    """
-    shape = np.broadcast_shapes(capacity.shape, current.shape, growth.shape)
-    capacity, current, growth = (np.broadcast_to(v, shape) for v in (capacity, current, growth))
-    begun = (current > 0.0) & (capacity > 0.0)
-    excess = np.where(begun, np.maximum(capacity - current, 0.0) / np.where(begun, current, 1.0), 0.0)
-    excess = excess * np.exp(-growth * start)
-    x = growth * (end - start)
-    # The same logarithm twice: the first form keeps the digits of slow growth, the second does not
-    # overflow where growth is fast.
-    small = np.clip(x, 1e-12, 1.0)
-    slow = np.log1p(np.expm1(small) / (1.0 + excess)) / small
-    large = np.maximum(x, 1.0)
-    fast = 1.0 + (np.log1p(excess * np.exp(-large)) - np.log1p(excess)) / large
-    mean = np.where(x < 1.0, slow, fast)
-    return np.asarray(np.where(begun, capacity * np.clip(mean, 0.0, 1.0), 0.0))
-
-
-def available_capacity(block: Block, bounds: Floats) -> Floats:
-    """Return the capacity available to each pathway, region and period.
-
-    ``min(potential * share, mean over the period of the logistic growth from current * share
-    towards potential * share)``. Both are proportional to the share, so the growth is computed
-    once for the world and shared out.
-
-    Parameters
-    ----------
-    block : Block
-    bounds : ndarray, (q + 1,)
+    member : (p, c) bool
+        Classes of each pathway.
+    nature, recipient, creditable : (p,) bool
+        Pathways whose potential follows the land sink; that take over what passive redundancy frees
+        elsewhere; whose removal earns credits.
+    flow_class : sequence of str, (p,)
+        The ledger of each pathway.
+    bounds : (q + 1,)
         Calendar years at which the periods begin and end; growth starts at the first.
+    regions : int
+    resources : sequence of str, (z,)
+    coupling : (k, 3) int
+        Index of the pathway acted on, of the one that acts, and the kind's code.
+    """
+
+    member: NDArray[np.bool_]
+    nature: NDArray[np.bool_]
+    recipient: NDArray[np.bool_]
+    creditable: NDArray[np.bool_]
+    flow_class: Sequence[str]
+    bounds: Floats
+    regions: int
+    resources: Sequence[str]
+    coupling: NDArray[np.int64]
+
+    @property
+    def pathways(self) -> int:
+        """Number of pathways."""
+        return len(self.flow_class)
+
+    @property
+    def periods(self) -> int:
+        """Number of periods."""
+        return len(self.bounds) - 1
+
+
+def _get(block: Block, name: str, layout: Layout) -> Floats:
+    """Return one input of the block, filled with its neutral value where it is absent."""
+    sizes = {
+        "pathway": layout.pathways, "region": layout.regions, "period": layout.periods,
+        "resource": len(layout.resources), "coupling": len(layout.coupling),
+    }  # fmt: skip
+    if name not in block:
+        shape = (len(block["potential"]), *(sizes[d] for d in variables.OPTIONAL[name].dims))
+        return np.full(shape, variables.OPTIONAL[name].neutral)
+    return np.require(block[name], dtype=float, requirements=["C", "W"])
+
+
+def scaled_potential(block: Block, layout: Layout) -> Floats:
+    """Return the potential (s, p), that of nature pathways times the land sink's ratio (cut at 0)."""
+    ratio = np.maximum(_get(block, "land_sink_ratio", layout), 0.0)
+    return np.asarray(_get(block, "potential", layout) * np.where(layout.nature, ratio[:, None], 1.0))
+
+
+def resource_use(block: Block, layout: Layout) -> Floats:
+    """Return the need of resources (s, p, z); that of point emissions follows from the ledgers.
+
+    An avoided tonne needs one tonne of `point_co2`, a utilised one the part that is not from the air.
+    """
+    use = _get(block, "resource_use", layout)
+    if "point_co2" not in layout.resources:
+        return use
+    use = use.copy()
+    z = list(layout.resources).index("point_co2")
+    _, avoided, utilised = ledgers.ledger_shares(layout.flow_class, _get(block, "removal_share", layout))
+    for p, flow in enumerate(layout.flow_class):
+        if flow != "removal":
+            use[:, p, z] = avoided[:, p] + utilised[:, p]
+    return use
+
+
+def available_capacity(block: Block, layout: Layout) -> tuple[Floats, NDArray[np.int8]]:
+    """Return the capacity of each pathway, region and period, GtCO2/yr, and what limits it.
 
     Returns
     -------
-    ndarray, (q, p, r, s)
-        GtCO2/yr.
+    available : ndarray, (s, q, p, r)
+    limiting : ndarray, (s, q, p, r)
+        0 potential, 1 growth, 2 + z resource; see `gate.open_gate`.
     """
-    years = bounds - bounds[0]
-    out = np.empty((len(years) - 1, *block.share.shape))
-    for q in range(len(years) - 1):
-        world = logistic_mean(block.potential, block.current, block.growth, years[q], years[q + 1])
-        np.multiply(np.minimum(world, block.potential)[:, None, :], block.share, out=out[q])
-    return out
+    share = _get(block, "suitability_share", layout)
+    shape = (share.shape[0], layout.periods, layout.pathways, layout.regions)
+    available, limiting = np.empty(shape), np.empty(shape, np.int8)
+    gate.open_gate(
+        scaled_potential(block, layout),
+        _get(block, "current_capacity", layout),
+        _get(block, "growth_rate", layout),
+        _get(block, "trl", layout),
+        _get(block, "years_per_trl", layout),
+        share,
+        resource_use(block, layout),
+        _supply(block, layout),
+        layout.bounds - layout.bounds[0],
+        available,
+        limiting,
+    )
+    return available, limiting
 
 
-def deployment(block: Block, classes: Sequence[Sequence[int]]) -> tuple[Floats, Floats]:
-    """Return what the deployment modes let through, and where capacity is passively redundant.
+def _supply(block: Block, layout: Layout) -> Floats:
+    return np.ascontiguousarray(_get(block, "resource_supply", layout).transpose(0, 3, 1, 2))
 
-    Parameters
-    ----------
-    block : Block
-    classes : sequence of sequences of int, (p,)
-        Indexes into the class axis of `block.mode`; a pathway of two classes needs both, so the
-        lower fraction holds for it.
 
-    Returns
-    -------
-    fraction : ndarray, (q, p, r, s)
-        Share of the possible deployment that happens.
-    passive : ndarray, (q, p, r, s)
-        1 where the class that holds the pathway back is in passive redundancy, so that the lost
-        part may move elsewhere; a collapse at the same fraction leaves nothing to move.
-    """
-    by_class = np.take_along_axis(
-        block.mode_fraction[:, None, None, None, :], block.mode[None].astype(np.intp), axis=0
-    )[0]
-    regions, periods, samples = block.mode.shape[1:]
-    fraction = np.empty((periods, len(classes), regions, samples))
-    passive = np.empty_like(fraction)
-    for p, members in enumerate(classes):
-        low = by_class[list(members)].min(axis=0)
-        holds = by_class[list(members)] == low
-        mode = block.mode[list(members)]
-        redundant = (holds & (mode == PASSIVE)).any(axis=0) & ~(holds & (mode == COLLAPSE)).any(axis=0)
-        fraction[:, p] = low.swapaxes(0, 1)
-        passive[:, p] = redundant.swapaxes(0, 1)
+def deployment(block: Block, layout: Layout) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return what the deployment modes let through (s, q, p, r), and where the rest may move."""
+    mode = np.require(block["mode"], dtype=np.int8, requirements=["C", "W"])
+    shape = (len(mode), layout.periods, layout.pathways, layout.regions)
+    fraction, passive = np.empty(shape), np.empty(shape, bool)
+    gate.let_through(mode, _get(block, "mode_fraction", layout), layout.member, fraction, passive)
     return fraction, passive
 
 
-def _divide(top: Floats, bottom: Floats, out: Floats | None = None) -> Floats:
-    """Return ``top / bottom``, 0 where the bottom is 0."""
-    out = np.zeros_like(top) if out is None else out
-    out[...] = 0.0
-    return np.divide(top, bottom, out=out, where=bottom > 0.0)
+def block_stores(block: Block, layout: Layout) -> stores.StoreFactors:
+    """Return what time does to the stores of a block, see `stores.store_factors`."""
+
+    def get(name: str) -> Floats:
+        return _get(block, name, layout)
+
+    return stores.store_factors(
+        half_life=get("half_life"),
+        leakage=get("leakage_rate"),
+        fast_share=get("fast_share"),
+        fast_half_life=get("fast_half_life"),
+        reversal_loss=get("reversal_loss"),
+        ratio=get("land_sink_ratio"),
+        hazard_exponent=get("hazard_exponent"),
+        nature=layout.nature,
+        shock=get("shock"),
+        severity=get("shock_severity"),
+        late_hazard=get("late_hazard"),
+        bounds=layout.bounds,
+    )
+
+
+def counted_share(block: Block, layout: Layout) -> Floats:
+    """Return the share of captured carbon that counts as removal (s, p), 1."""
+    removal, _, _ = ledgers.ledger_shares(layout.flow_class, _get(block, "removal_share", layout))
+    return removal * _get(block, "additionality", layout) * _get(block, "efficiency", layout)
+
+
+def _inputs(block: Block, layout: Layout) -> kernel.Inputs:
+    def get(name: str) -> Floats:
+        return _get(block, name, layout)
+
+    available, _ = available_capacity(block, layout)
+    fraction, passive = deployment(block, layout)
+    removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
+    experience = get("experience")
+    if "experience" not in block:
+        experience = get("current_capacity") * variables.EXPERIENCE_YEARS
+    share, years = get("suitability_share"), get("saturation_years")
+    # inf times a share of 0 is no number; nothing is captured there either.
+    room = np.full(share.shape, np.inf)
+    np.multiply(
+        (get("potential") * np.where(np.isinf(years), 0.0, years))[:, :, None],
+        share,
+        out=room,
+        where=np.isfinite(years)[:, :, None] & (share > 0.0),
+    )
+    return kernel.Inputs(
+        available=available,
+        fraction=fraction,
+        passive=passive,
+        share=share,
+        room=room,
+        use=resource_use(block, layout),
+        supply=_supply(block, layout),
+        effect=get("coupling_effect"),
+        grid=np.ascontiguousarray(get("grid_intensity").transpose(0, 2, 1)),
+        headroom=get("reallocation_headroom"),
+        setback=get("setback"),
+        slope=get("cost_slope"),
+        exponent=get("cost_exponent"),
+        removal=removal,
+        avoided=avoided,
+        utilised=utilised,
+        counted=get("additionality") * get("efficiency"),
+        cost=get("cost"),
+        energy=get("energy"),
+        learning=np.log2(1.0 - get("learning_rate")),
+        experience=experience,
+        cost_floor=get("cost_floor"),
+        scarcity=get("scarcity"),
+        foregone=get("foregone_regrowth"),
+        non_co2=get("non_co2"),
+        young=get("non_co2_young"),
+        fade=get("non_co2_fade"),
+        fast_share=get("fast_share"),
+        delay=get("verification_delay"),
+        stores=block_stores(block, layout),
+    )
+
+
+def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) -> kernel.Plans:
+    """Return the kernel's form of plans (f, p, q) of the world or (f, p, r, q) of regions, GtCO2/yr."""
+    regional = planned.ndim == 4
+    world = planned.sum(axis=2) if regional else planned
+    resources = list(layout.resources)
+    return kernel.Plans(
+        world=np.zeros((0, 1, 1)) if regional else np.array(world, float, order="C"),
+        regional=np.ascontiguousarray(planned.transpose(0, 3, 1, 2)) if regional else np.zeros((0, 1, 1, 1)),
+        planned=np.array(world, float, order="C"),
+        used=np.ascontiguousarray((world > 0.0).any(axis=2)),
+        coordinated=np.array(coordinated, bool),
+        bounds=np.array(layout.bounds, float),
+        recipient=np.array(layout.recipient, bool),
+        creditable=np.array(layout.creditable, bool),
+        coupling=np.array(layout.coupling, np.int64).reshape(-1, 3),
+        land=resources.index("land") if "land" in resources else -1,
+    )
+
+
+def make_results(wanted: Sequence[str], samples: int, portfolios: int, layout: Layout) -> kernel.Results:
+    """Return arrays of zeros for the wanted outcomes; of the others there is none."""
+    flows = [name for name in kernel.KERNEL_FLOWS if name in wanted]
+    place = np.array([flows.index(n) if n in flows else -1 for n in kernel.KERNEL_FLOWS], np.int64)
+    p, r, q, z = layout.pathways, layout.regions, layout.periods, len(layout.resources)
+
+    def room(name: str, *shape: int) -> Floats:
+        return np.zeros((samples if name in wanted else 0, portfolios, *shape))
+
+    return kernel.Results(
+        place=place,
+        flows=np.zeros((len(flows), samples, portfolios, p, q)),
+        retained=room("retained", p),
+        captured_in=room("captured_in", r, q),
+        cost_in=room("cost_in", r, q),
+        resource_used=room("resource_used", z, q),
+        scarcity=room("scarcity_by_resource", z, q),
+    )
+
+
+def named(results: kernel.Results) -> dict[str, Floats]:
+    """Return the arrays of the outcomes by name, all but `planned`; sample and portfolio first."""
+    out = {
+        name: results.flows[place]
+        for name, place in zip(kernel.KERNEL_FLOWS, results.place, strict=True)
+        if place >= 0
+    }
+    others = {
+        "retained": results.retained,
+        "captured_in": results.captured_in,
+        "cost_in": results.cost_in,
+        "resource_used": results.resource_used,
+        "scarcity_by_resource": results.scarcity,
+    }
+    return out | {name: values for name, values in others.items() if values.shape[0] > 0}
 
 
 def simulate_block(
-    block: Block,
-    planned: Floats,
-    bounds: Floats,
-    classes: Sequence[Sequence[int]],
-    flow_class: Sequence[str],
-    recipients: Sequence[int],
-) -> dict[str, Floats]:
-    """Simulate every portfolio on one block of samples.
+    block: Block, layout: Layout, plans: kernel.Plans, results: kernel.Results, first: int = 0
+) -> None:
+    """Simulate every portfolio on one block of samples, writing `results` from row `first` on.
 
     Parameters
     ----------
-    block : Block
-    planned : ndarray, (f, p, q)
-        Plans of the world, GtCO2/yr.
-    bounds : ndarray, (q + 1,)
-        Calendar years at which the periods begin and end.
-    classes, flow_class : sequences, (p,)
-        Deployment classes by index, and the ledger of each pathway.
-    recipients : sequence of int
-        Pathways that take over what passive redundancy frees elsewhere.
-
-    Returns
-    -------
-    dict of str to ndarray, (f, p, q, s)
-        The variables of `OUTCOMES` except `planned`, summed over regions, in their units.
+    block : mapping of str to ndarray
+        Inputs by name, sample axis first, dims and units of `variables.INPUTS`; optional ones may be
+        absent and then take their neutral value.
+    layout : Layout
+    plans : kernel.Plans
+        From `make_plans`.
+    results : kernel.Results
+        From `make_results`, zero beforehand.
+    first : int
+        Row of the block's first sample.
 
     Notes
     -----
-    For every region and period, with u the use of the available capacity K:
+    For every sample, portfolio, region and period in order (models.md 3.2 and 3.3); c is the mean
+    captured flow over the period, L its years, K the capacity of `gate.open_gate`, u = c / K the use of
+    it (0 where K = 0).
 
-    - a plan is spread over the regions by the suitability shares; what exceeds K there is lost;
-    - ``deployed = min(planned, K) * fraction``, from `deployment`;
-    - the part ``min(planned, K) * (1 - fraction)`` lost to passive redundancy moves, tonne for
-      tonne, to the recipients in the same region and period, as far as the headroom share of
-      their free capacity times their own mode's fraction allows, in proportion to that room. A
-      recipient's own loss does not move: it is itself what the others fall back on. The rest is
-      lost, so ``planned = deployed + reallocated + lost``;
-    - marginal cost ``mc(u) = c0 (1 + a u^eta)`` integrates to the cost
-      ``c0 K (u + a u^(eta+1) / (eta+1))``; ``marginal_cost`` is what the same tonnes come to when
-      each is priced at the last one's cost, ``c0 K u (1 + a u^eta)``, so that a sum of it over a sum
-      of tonnes is the marginal cost weighted by tonnes; GtCO2 times USD/t is billion USD, GtCO2
-      times GJ/t EJ;
-    - captured carbon (deployed and received) goes to its ledger (`ledgers.ledger_shares`); only
-      the removal ledger is stored, decays, and is reversed by shocks (`stores`):
-      ``stored`` is the net change of the stock per year, ``returned = removed - stored``.
-      Avoided and utilised carbon is stated at capture.
+    1. Plan. A world plan is spread by the suitability shares, a regional one is taken as it is;
+       ``base = min(plan, K)``. Where the portfolio is coordinated, what exceeds K moves to other regions
+       in proportion to ``K - base``, and the unplaced rest stays booked where it came from in proportion.
+       ``limited = planned - sum base``.
+    2. Institutions. ``let = fraction[mode] * (1 - setback * lost share)``, the share of the REGION's plans
+       of all pathways lost in the period before (limited, scarce or withheld; 0 in the first period).
+       ``going = base * let``; the rest is held.
+    3. Shared resources, in one pass. Where ``sum going * use`` exceeds a region's supply of a resource its
+       users are scaled by ``supply / demand``, each by the least of its resources; the cut is ``scarce``,
+       booked to that resource (the first of equals).
+    4. Reallocation. What passive redundancy holds moves, tonne for tonne, to the recipients in the same
+       region and period as far as ``headroom * (K - base) * let`` of each allows, in proportion to that
+       room; then, where the resources left do not suffice for these gains, every gain is scaled by the
+       least ``left / wanted`` of its resources, and what no longer moves is withheld where it was held.
+       A recipient's own loss does not move: it is what the others fall back on.
+       ``reallocated`` (givers) = ``received`` (takers), ``withheld = held - reallocated``,
+       ``lost = limited + scarce + withheld``, ``planned = deployed + reallocated + lost``.
+    5. Couplings. ``c = going + received``; the use u of one pathway changes another's yield by
+       ``clip(1 + sum effect * u, 0, 2)``, its unit cost and its energy by ``clip(..., 0.1, 10)``.
+       ``coupled = effective - c``, signed. Resources, learning, foregone regrowth and non-CO2 effects read
+       c, ledgers the effective flow.
+    6. Cost. Marginal cost ``mc(u) = c0' (1 + a u^eta)`` integrates to ``c0' K (u + a u^(eta+1)/(eta+1))``;
+       ``marginal_cost`` prices every tonne at the last one's cost, ``c0' K u (1 + a u^eta)``.
+       ``c0' = c0 * learning * scarcity * coupling``; ``learning = max(cost_floor, ((experience + X) /
+       experience) ** log2(1 - learning_rate))`` with X the world's captures up to the period's middle;
+       ``scarcity = 1 + scarcity * land in use / land supply`` of the region. GtCO2 times USD/t is billion
+       USD, GtCO2 times GJ/t is EJ, EJ times tCO2/GJ is GtCO2 (``process``).
+    7. Ledgers. The effective flow goes to removal, avoided or utilised (`ledgers.ledger_shares`). Of the
+       removal ledger ``additionality * efficiency`` counts, the rest is ``uncounted``; what a full store
+       turns away is ``saturated``: the slow pool follows ``dS/dt = g (1 - S/Smax) - k S`` with
+       ``Smax = potential * share * saturation_years`` (the potential as drawn).
+       ``c + coupled = removed + avoided + utilised + uncounted + saturated``.
+    8. Stores (`stores.store_factors`). Two pools decay; a shock at the end of the period takes its share
+       of both. ``stored`` is the net change of the stock a year, ``returned = removed - stored``.
+       ``durable = removed * share left 100 years after storage``; ``retained`` is the stock at the end of
+       2200.
+    9. ``foregone = foregone_regrowth * c``; ``non_co2 = c (non_co2 + non_co2_young exp(-age / fade))``,
+       where what was captured before is L years older and new capacity L/2 old, per pathway and region.
+       ``net = stored - process - foregone - non_co2`` in CO2 equivalents (GWP100).
+    10. ``credited``: removal of creditable pathways, issued `verification_delay` years later; what falls
+        after the horizon is not credited.
     """
-    portfolios, pathways, periods = planned.shape
-    samples = block.potential.shape[-1]
-    available = available_capacity(block, bounds)
-    fraction, passive = deployment(block, classes)
-    passive[:, list(recipients)] = 0.0
-    removal, avoided, utilised = ledgers.ledger_shares(flow_class, block.removal_share)
-    rate = stores.loss_rate(block.half_life, block.leakage)
-    survival = stores.surviving_share(block.reversal_loss, block.shock.swapaxes(0, 1))
-    durable = stores.durable_share(rate, survival, bounds)
-    # Without capacity nothing is captured, so the infinite use of nothing is called 0.
-    inverse = _divide(np.ones_like(available), available)
-    curvature = block.cost_slope / (block.cost_exponent + 1.0)
-
-    shape = (portfolios, pathways, periods, samples)
-    out = {name: np.zeros(shape) for name in OUTCOMES if name != "planned"}
-    room_possible = bool(recipients) and bool(passive.any()) and bool((block.headroom > 0.0).any())
-    for f in range(portfolios):
-        used = (planned[f] > 0.0).any(axis=1)
-        if room_possible and used.any():
-            used[list(recipients)] = True
-        act = np.flatnonzero(used)
-        if act.size == 0:
-            continue
-        local = [int(np.flatnonzero(act == j)[0]) for j in recipients] if room_possible else []
-        every = act.size == pathways
-        pick = slice(None) if every else act
-        share = block.share[pick]
-        stock = np.zeros_like(share)
-        for q in range(periods):
-            length = float(bounds[q + 1] - bounds[q])
-            room, let = available[q][pick], fraction[q][pick]
-            base = np.minimum(planned[f, act, q][:, None, None] * share, room)
-            captured = base * let
-            out["deployed"][f, pick, q] = captured.sum(axis=1)
-            if local:
-                _reallocate(
-                    f, q, base, captured, room, let, passive[q][pick], block.headroom, local, act, out
-                )
-            kept_plan = out["deployed"][f, pick, q] + out["reallocated"][f, pick, q]
-            # Rounding may leave -1e-17 where nothing is lost.
-            out["lost"][f, pick, q] = np.maximum(planned[f, act, q][:, None] - kept_plan, 0.0)
-            total = captured.sum(axis=1)
-            # cost: base is free from here on and holds the use, then tonnes times use ** eta.
-            np.multiply(captured, inverse[q][pick], out=base)
-            np.power(base, block.cost_exponent, out=base)
-            base *= captured
-            bent = base.sum(axis=1)
-            out["cost"][f, pick, q] = block.cost[pick] * (total + curvature * bent)
-            out["marginal_cost"][f, pick, q] = block.cost[pick] * (total + block.cost_slope * bent)
-            out["energy"][f, pick, q] = block.energy[pick] * total
-            out["removed"][f, pick, q] = removal[pick] * total
-            out["avoided"][f, pick, q] = avoided[pick] * total
-            out["utilised"][f, pick, q] = utilised[pick] * total
-            np.multiply(captured, durable[q][pick], out=base)
-            out["durable"][f, pick, q] = removal[pick] * base.sum(axis=1)
-            # the stock of the removal ledger; `captured` becomes the period's addition to it.
-            kept, filled = stores.period_factors(rate[pick], length)
-            opening = stock.sum(axis=1)
-            captured *= (removal[pick] * filled)[:, None, :]
-            stock *= kept[:, None, :]
-            stock += captured
-            stock *= survival[q][pick]
-            out["stored"][f, pick, q] = (stock.sum(axis=1) - opening) / length
-    np.subtract(out["removed"], out["stored"], out=out["returned"])
-    return out
-
-
-def _reallocate(
-    f: int,
-    q: int,
-    base: Floats,
-    captured: Floats,
-    room: Floats,
-    let: Floats,
-    passive: Floats,
-    headroom: Floats,
-    local: Sequence[int],
-    act: NDArray[np.intp],
-    out: dict[str, Floats],
-) -> None:
-    """Move what passive redundancy lost to the recipients; changes `captured` and `out`.
-
-    All arrays (active pathway, region, sample); `local` indexes the recipients among the active.
-    """
-    freed = (base - captured) * passive
-    pool = freed.sum(axis=0)
-    free = [headroom * (room[j] - base[j]) * let[j] for j in local]
-    space = np.sum(free, axis=0)
-    moved = np.minimum(pool, space)
-    freed *= _divide(moved, pool)
-    out["reallocated"][f, act, q] = freed.sum(axis=1)
-    taken = _divide(moved, space)
-    for j, part in zip(local, free, strict=True):
-        gain = part * taken
-        captured[j] += gain
-        out["received"][f, act[j], q] = gain.sum(axis=0)
+    kernel.run(first, _inputs(block, layout), plans, results)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
-from sinkrisk.portfolio.ledgers import FLOW_CLASSES, ledger_shares
+from sinkrisk.portfolio.ledgers import FLOW_CLASSES
 from sinkrisk.portfolio.measuring import annuity
-from sinkrisk.portfolio.stores import durable_share, loss_rate, surviving_share
+from sinkrisk.portfolio.simulation import durable_fraction
 from sinkrisk.scenarios import reduction
 
 Floats = NDArray[np.float64]
@@ -187,7 +187,7 @@ def _contents(drawn: xr.Dataset, capacity: xr.Dataset) -> xr.Dataset:
     """Return the variables of `VARIABLES` for every draw."""
     available = capacity["available"].transpose(*FULL)
     deployable = capacity["deployable_fraction"].transpose(*FULL)
-    durable = _durable_fraction(drawn).transpose(*FULL)
+    durable = durable_fraction(drawn)
     total = available.sum("region")
     delivered = (available * deployable).sum("region")
     # Where a pathway has no capacity its fractions do not matter; plain means keep them finite.
@@ -240,25 +240,6 @@ def _contents(drawn: xr.Dataset, capacity: xr.Dataset) -> xr.Dataset:
     weight = out["probability"]
     out["probability"] = (weight / weight.sum()).assign_attrs(weight.attrs)
     return out
-
-
-def _durable_fraction(drawn: xr.Dataset) -> xr.DataArray:
-    """Return durable removal per tonne captured, by the engine's own stores and ledgers."""
-    by_pathway = ("pathway", "sample")
-    rate = loss_rate(
-        drawn["half_life"].transpose(*by_pathway).values, drawn["leakage_rate"].transpose(*by_pathway).values
-    )
-    survival = surviving_share(
-        drawn["reversal_loss"].transpose(*by_pathway).values,
-        drawn["shock"].transpose("period", "region", "sample").values.astype(float),
-    )
-    start, length = drawn["period_start"].values, drawn["period_length"].values
-    bounds = np.append(start, start[-1] + length[-1]).astype(float)
-    flow = [str(name) for name in drawn["flow_class"].values]
-    removal, _, _ = ledger_shares(flow, drawn["removal_share"].transpose(*by_pathway).values)
-    values = durable_share(rate, survival, bounds) * removal[None, :, None, :]
-    coords = {dim: drawn[dim].values for dim in ("period", "pathway", "region")}
-    return xr.DataArray(values, dims=("period", "pathway", "region", "sample"), coords=coords)
 
 
 def _features(every: xr.Dataset, outcomes: xr.Dataset | None) -> Floats:

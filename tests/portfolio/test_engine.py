@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import integrate
 
 from sinkrisk import portfolio
-from sinkrisk.portfolio import engine, stores
+from sinkrisk.portfolio import engine, gate, stores
 
 from .conftest import PERIODS, build_drawn, plans, random_plans, simple_drawn
 
@@ -20,6 +20,8 @@ def run(drawn, table):
     return out.isel(sample=0, portfolio=0)
 
 
+# The first call compiles.
+@settings(deadline=None)
 @given(
     st.floats(0.01, 20.0),
     st.floats(1e-6, 1.2),
@@ -35,21 +37,20 @@ def test_logistic_mean_equals_numerical_integration(capacity, begun, growth, per
     expected = integrate.quad(level, *period, epsabs=1e-13, epsrel=1e-12, limit=400)[0] / (
         period[1] - period[0]
     )
-    got = engine.logistic_mean(*(np.array([v]) for v in (capacity, current, growth)), *period)
+    got = gate.logistic_mean(capacity, current, growth, *period)
     # A capacity above its ceiling is cut to the ceiling.
-    assert got[0] == pytest.approx(min(expected, capacity), rel=1e-9)
+    assert got == pytest.approx(min(expected, capacity), rel=1e-9)
 
 
 def test_growth_has_its_limits():
-    one = np.ones(1)
-    assert engine.logistic_mean(one, 0.0 * one, one, 0.0, 10.0)[0] == 0.0
-    assert engine.logistic_mean(0.0 * one, one, one, 0.0, 10.0)[0] == 0.0
-    assert engine.logistic_mean(one, 0.2 * one, 0.0 * one, 0.0, 10.0)[0] == pytest.approx(0.2)
-    assert engine.logistic_mean(one, 0.2 * one, 50.0 * one, 25.0, 76.0)[0] == pytest.approx(1.0)
+    assert gate.logistic_mean(1.0, 0.0, 1.0, 0.0, 10.0) == 0.0
+    assert gate.logistic_mean(0.0, 1.0, 1.0, 0.0, 10.0) == 0.0
+    assert gate.logistic_mean(1.0, 0.2, 0.0, 0.0, 10.0) == pytest.approx(0.2)
+    assert gate.logistic_mean(1.0, 0.2, 50.0, 25.0, 76.0) == pytest.approx(1.0)
     # Either side of the switch between the two forms.
-    sides = [engine.logistic_mean(one, 0.2 * one, g * one, 0.0, 10.0)[0] for g in (0.1 - 1e-12, 0.1 + 1e-12)]
+    sides = [gate.logistic_mean(1.0, 0.2, g, 0.0, 10.0) for g in (0.1 - 1e-12, 0.1 + 1e-12)]
     assert sides[0] == pytest.approx(sides[1], rel=1e-10)
-    assert engine.logistic_mean(one, 1e-6 * one, 1e3 * one, 0.0, 51.0)[0] == pytest.approx(1.0, rel=1e-3)
+    assert gate.logistic_mean(1.0, 1e-6, 1e3, 0.0, 51.0) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_plain_permanent_pathway_by_hand():
@@ -202,15 +203,22 @@ def test_utilisation_is_split_by_the_origin_of_its_carbon():
 
 
 def test_period_factors_reach_their_limits():
-    kept, filled = stores.period_factors(np.array([0.0, 1e-12, 0.1]), 10.0)
+    kept, filled = zip(*(stores.period_factors(k, 10.0) for k in (0.0, 1e-12, 0.1)), strict=True)
     np.testing.assert_allclose(kept, [1.0, 1.0, np.exp(-1.0)], rtol=1e-10)
     np.testing.assert_allclose(filled, [10.0, 10.0, (1.0 - np.exp(-1.0)) / 0.1], rtol=1e-10)
 
 
 def test_shocks_beyond_a_hundred_years_do_not_touch_durability():
-    survival = np.array([[[[1.0]]], [[[0.5]]]])
-    near = stores.durable_share(np.zeros((1, 1)), survival, np.array([2000.0, 2050.0, 2100.0]))
-    far = stores.durable_share(np.zeros((1, 1)), survival, np.array([2000.0, 2050.0, 2200.0]))
-    assert near.ravel().tolist() == [0.5, 0.5]
-    assert far.ravel().tolist() == [1.0, 0.5]
+    def durable(end):
+        one, none = np.ones((1, 1)), np.zeros((1, 1))
+        shock = np.array([[[0.0, 1.0]]])
+        bounds = np.array([2000.0, 2050.0, end])
+        factors = stores.store_factors(
+            np.inf * one, none, none, one, 0.5 * one, np.ones(1), np.zeros(1), np.array([False]),
+            shock, np.ones((1, 1, 2)), none, bounds,
+        )  # fmt: skip
+        return factors.durable.ravel().tolist()
+
+    assert durable(2100.0) == [0.5, 0.5]
+    assert durable(2200.0) == [1.0, 0.5]
     assert len(PERIODS) == 3

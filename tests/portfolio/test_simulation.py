@@ -36,7 +36,7 @@ def test_the_stage_records_conservation_and_plans_beyond_the_potential(tmp_path,
     context = SimpleNamespace(memory={"portfolios": plan}, artefact=lambda name, read: drawn)
     output = stages._simulate(context, tmp_path)
     *conserved, beyond = output.checks
-    assert [c.passed for c in conserved] == [True] * 6
+    assert [c.passed for c in conserved] == [True] * 11
     assert beyond.passed is None
     assert "daccs" in beyond.text
     # A simulation that counts a tonne twice must not be recorded as sound.
@@ -52,7 +52,7 @@ def test_the_check_sees_a_broken_ledger():
     broken = out.assign(removed=out["removed"] + out["avoided"])
     failed = [c.name for c in portfolio.check_identities(broken) if not c.passed]
     assert failed == [
-        "captured = removed + avoided + utilised",
+        "captured + coupled = removed + avoided + utilised + uncounted + saturated",
         "removed = stored + returned",
         "each pathway writes only into its own ledger",
     ]
