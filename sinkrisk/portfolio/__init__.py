@@ -24,6 +24,12 @@ if TYPE_CHECKING:
         plan_from_table as plan_from_table,
         plan_table as plan_table,
     )
+    from sinkrisk.portfolio.crediting import (
+        credit_discounts as credit_discounts,
+        credit_sentence as credit_sentence,
+        credit_table as credit_table,
+        exchange_rates as exchange_rates,
+    )
     from sinkrisk.portfolio.deciding import (
         compare_portfolios as compare_portfolios,
         comparison_sentence as comparison_sentence,
@@ -82,6 +88,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "compare_portfolios": ".deciding",
         "comparison_sentence": ".deciding",
         "decouple_shocks": ".buffering",
+        "credit_discounts": ".crediting",
+        "credit_sentence": ".crediting",
+        "credit_table": ".crediting",
+        "exchange_rates": ".crediting",
         "dominance": ".deciding",
         "learning_sentence": ".valuing",
         "net_benefit": ".valuing",
