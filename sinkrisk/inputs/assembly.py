@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sinkrisk.inputs.building import Builder, Tables
-from sinkrisk.inputs.joint import add_budget, add_network, add_suitability
+from sinkrisk.inputs.future import add_outlook
+from sinkrisk.inputs.joint import add_budget, add_calm, add_network, add_suitability
 from sinkrisk.inputs.quantities import (
     CHAIN_QUANTITIES,
     CLASSES,
@@ -18,6 +20,15 @@ from sinkrisk.inputs.quantities import (
 )
 from sinkrisk.inputs.registry import Drivers, Variable
 from sinkrisk.inputs.scalars import Claims, add_chain_quantities, add_pathway_quantities
+from sinkrisk.inputs.sharing import (
+    add_couplings,
+    add_grid,
+    add_learning,
+    add_resources,
+    resource_names,
+    resource_units,
+)
+from sinkrisk.inputs.shocks import add_severity
 from sinkrisk.inputs.specification import InputsSpec
 
 if TYPE_CHECKING:
@@ -43,27 +54,38 @@ def assemble(
     beliefs = Claims(claims if claims is not None else load_claims(), builder, load_groups())
 
     attrs: dict[str, Any] = {}
+    outlook: dict[str, Variable] = {}
     if budget is not None and spec.budget:
         attrs |= add_budget(builder, budget)
+        outlook = add_outlook(builder)
     with_network = network is not None and spec.network
     if network is not None and spec.network:
-        attrs |= add_network(builder, network, tables, beliefs)
+        said, late = add_network(builder, network, tables, beliefs)
+        attrs |= said
+    else:
+        late = add_calm(builder, tables, beliefs)
     starts: dict[str, Any] = dict(add_pathway_quantities(builder, beliefs, tables))
     wanted = {quantity.name: quantity for quantity in CHAIN_QUANTITIES}
     wanted |= {f"mode_fraction:{MODES.index(mode)}": quantity for mode, quantity in MODE_FRACTIONS.items()}
     starts |= add_chain_quantities(builder, beliefs, wanted)
     add_suitability(builder, tables)
+    add_learning(builder, beliefs, tables)
+    add_resources(builder, tables)
+    add_grid(builder, tables)
+    couplings = add_couplings(builder, tables)
+    add_severity(builder, beliefs, tables)
     builder.check_names()
     builder.problems.raise_if_any()
 
     variables = _variables(starts, with_budget="budget_window" in attrs, with_network=with_network)
+    variables |= {**_shared_variables(late), **outlook}
     return Drivers(
         rows=tuple(builder.rows),
         held=tuple(builder.held),
         blocks=tuple(builder.blocks),
         variables=variables,
-        sizes=_sizes(tables),
-        coords=_coords(tables),
+        sizes={**_sizes(tables), "coupling": len(couplings["coupling"])},
+        coords={**_coords(tables), **couplings},
         attrs={"title": "Joint draws of the inputs", **attrs},
     )
 
@@ -81,6 +103,11 @@ def load_tables() -> Tables:
         regions=load_table("regions"),
         periods=load_table("periods"),
         suitability=load_table("suitability"),
+        # Point emissions limit what can be captured there as any resource does.
+        resources=pd.concat([load_table("resources"), load_table("point_emissions")], ignore_index=True),
+        grid=load_table("grid"),
+        resource_use=load_table("resource_use"),
+        interactions=load_table("interactions"),
     )
 
 
@@ -127,6 +154,35 @@ def _variables(starts: dict[str, Any], *, with_budget: bool, with_network: bool)
     return variables
 
 
+def _shared_variables(late: NDArray[np.float64]) -> dict[str, Variable]:
+    """Return the variables of what pathways share, of couplings and of shocks."""
+
+    def number(dims: tuple[str, ...], unit: str, meaning: str, start: Any) -> Variable:
+        return Variable(dims, "float64", unit, meaning, start)
+
+    place = ("region", "period")
+    return {
+        "experience": number(("pathway",), "GtCO2", "cumulative capture that learning starts from", np.nan),
+        "cost_floor": number(("pathway",), "1", "share of the first cost that learning never undercuts", 0.0),
+        "scarcity": number(("pathway",), "1", "rise of unit cost when all land is in use", 0.0),
+        "resource_use": number(
+            ("pathway", "resource"),
+            "resource_unit per GtCO2/yr",
+            "need of a resource per captured tonne",
+            0.0,
+        ),
+        "resource_supply": number(
+            ("resource", *place), "resource_unit", "supply of a shared resource", np.nan
+        ),
+        "grid_intensity": number(place, "tCO2/GJ", "emissions of process energy", np.nan),
+        "coupling_effect": number(
+            ("coupling",), "1", "relative change where the other pathway is in full use", np.nan
+        ),
+        "shock_severity": number(place, "1", "severity of a shock, of mean 1", 1.0),
+        "late_hazard": number(("region",), "1/yr", "expected shocks a year after the last period", late),
+    }
+
+
 def _sizes(tables: Tables) -> dict[str, int]:
     return {
         "pathway": len(tables.pathways),
@@ -134,6 +190,7 @@ def _sizes(tables: Tables) -> dict[str, int]:
         "period": len(tables.periods),
         "class": len(CLASSES),
         "mode": len(MODES),
+        "resource": len(resource_names(tables)),
     }
 
 
@@ -153,6 +210,9 @@ def _coords(tables: Tables) -> dict[str, Any]:
         "flow_class": ("pathway", labels(pathways["flow_class"])),
         "classes": ("pathway", labels(pathways["classes"])),
         "store": ("pathway", labels(pathways["store"])),
+        "creditable": ("pathway", pathways["creditable"].to_numpy(dtype=bool)),
+        "resource": np.array(resource_names(tables)),
+        "resource_unit": ("resource", np.array(resource_units(tables))),
         "domain": ("region", labels(regions["domain"])),
         "period_start": ("period", start, {"units": "yr"}),
         "period_length": ("period", length, {"units": "yr"}),

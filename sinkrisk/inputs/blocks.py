@@ -74,6 +74,18 @@ class Marginal:
         return np.clip(np.asarray(self.ppf(u), dtype=float) * self.factor, self.low, self.high)
 
 
+Part = tuple[Slot, Marginal | float]
+"""One scalar of a block: where its u comes from and its prior, or the number it is held at."""
+
+
+def drawn(part: Part, u: Floats) -> Floats:
+    """Return the values of a part for the rows of u, shape (n,)."""
+    slot, marginal = part
+    if isinstance(marginal, float):
+        return np.full(u.shape[0], marginal)
+    return marginal(slot.u(u))
+
+
 @dataclass(frozen=True)
 class ScalarBlock:
     """Independent scalars: variable, position on its second axis (None for none), column, prior."""
@@ -101,26 +113,19 @@ class PoolBlock:
 
     variable: str
     positions: tuple[int, ...]
-    total: tuple[Slot, Marginal | float]
-    parts: tuple[tuple[Slot, Marginal | float], ...]
+    total: Part
+    parts: tuple[Part, ...]
 
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write the members' potentials."""
-        total = _drawn(self.total, u)
-        parts = np.stack([_drawn(part, u) for part in self.parts], axis=1)
+        total = drawn(self.total, u)
+        parts = np.stack([drawn(part, u) for part in self.parts], axis=1)
         whole = parts.sum(axis=1)
         # Own potentials that are all zero say nothing about the ratio: split evenly.
         even = 1.0 / parts.shape[1]
         ratio = np.divide(parts, whole[:, None], out=np.full_like(parts, even), where=whole[:, None] > 0.0)
         for index, position in enumerate(self.positions):
             out[self.variable][:, position] = total * ratio[:, index]
-
-
-def _drawn(part: tuple[Slot, Marginal | float], u: Floats) -> Floats:
-    slot, marginal = part
-    if isinstance(marginal, float):
-        return np.full(u.shape[0], marginal)
-    return marginal(slot.u(u))
 
 
 @dataclass(frozen=True)
@@ -133,12 +138,15 @@ class SuitabilityBlock:
         Weights; equal where a weight is known, both 0 where the region is impossible.
     cells, columns : ndarray (k,)
         Flat cells whose weight is uncertain, and their columns of u.
+    others : tuple of (int, Marginal)
+        Positions in `cells` whose weight is not uniform, and its prior.
     """
 
     low: Floats
     high: Floats
     cells: NDArray[np.intp]
     columns: NDArray[np.intp]
+    others: tuple[tuple[int, Marginal], ...] = ()
 
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write ``suitability_share``; an impossible region gets exactly 0."""
@@ -146,6 +154,8 @@ class SuitabilityBlock:
         weight = np.broadcast_to(self.low.ravel(), (n, self.low.size)).copy()
         width = (self.high - self.low).ravel()[self.cells]
         weight[:, self.cells] += width * u[:, self.columns]
+        for place, prior in self.others:
+            weight[:, self.cells[place]] = prior(u[:, self.columns[place]])
         weight = weight.reshape(n, *self.low.shape)
         np.divide(weight, weight.sum(axis=2, keepdims=True), out=out["suitability_share"])
 
@@ -245,11 +255,11 @@ class NetworkBlock:
 class ShockBlock:
     """Shocks where the network has no disturbance node: u below an uncertain probability."""
 
-    probability: tuple[Slot, Marginal | float]
+    probability: Part
     cells: tuple[tuple[Slot, int, int], ...]
 
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write ``shock`` for its regions and periods."""
-        probability = _drawn(self.probability, u)
+        probability = drawn(self.probability, u)
         for slot, region, period in self.cells:
             out["shock"][:, region, period] = slot.u(u) < probability

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sinkrisk.errors import Problems, did_you_mean
-from sinkrisk.inputs.blocks import SMALLEST, Block, Marginal, Slot
+from sinkrisk.errors import InputError, Problems, did_you_mean
+from sinkrisk.inputs.blocks import SMALLEST, Block, Marginal, Part, Slot
 from sinkrisk.inputs.registry import Constant, Driver, Kind
+from sinkrisk.inputs.replacing import DISTRIBUTION, conditioned_marginal, replaced_marginal
 from sinkrisk.inputs.specification import InputsSpec
+
+REPLACED = "given by the spec"
+"""Source of a prior that the spec puts in place of the library's."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Tables:
     regions: pd.DataFrame
     periods: pd.DataFrame
     suitability: pd.DataFrame
+    resources: pd.DataFrame
+    grid: pd.DataFrame
+    resource_use: pd.DataFrame
+    interactions: pd.DataFrame
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +62,40 @@ class Builder:
         self.known.add(name)
         if name in self.spec.fixed and name in self.spec.quantiles:
             self.problems.add("fixed both at a value and at a quantile", key=f"inputs.fixed.{name}")
+        elif name in self.spec.fixed and (name in self.spec.replaced or name in self.spec.between):
+            self.problems.add("fixed, and given another prior", key=f"inputs.fixed.{name}")
         return self.spec.fixed.get(name)
+
+    def whole(self, name: str, what: str, hint: str) -> None:
+        """Record that a driver without a scalar prior of its own is given another one, or a range."""
+        for part, names in (("replaced", self.spec.replaced), ("between", self.spec.between)):
+            if name in names:
+                self.problems.add(f"{what} has no scalar prior", key=f"inputs.{part}.{name}", hint=hint)
+
+    def believed(self, name: str, marginal: Marginal, text: str) -> tuple[Marginal, str, bool]:
+        """Return a driver's prior as the spec wants it: replaced, cut to a range, or as it is.
+
+        Returns
+        -------
+        Marginal, str, bool
+            The prior, its description, and whether it is another one than was handed in.
+        """
+        spec, other = self.spec, False
+        try:
+            if name in spec.replaced:
+                given = dict(spec.replaced[name])
+                key = f"inputs.replaced.{name}"
+                marginal = replaced_marginal(given, marginal.low, marginal.high, key=key)
+                family = given.pop(DISTRIBUTION)
+                shown = ", ".join(f"{label}={value:g}" for label, value in given.items())
+                text, other = f"{family}({shown}), given by the spec", True
+            if name in spec.between:
+                low, high = spec.between[name]
+                marginal = conditioned_marginal(marginal, low, high, key=f"inputs.between.{name}")
+                text += f", given that it lies in [{low:g}, {high:g}]"
+        except InputError as error:
+            self.problems.extend(error.problems)
+        return marginal, text, other
 
     def number(self, name: str, low: float, high: float) -> float | None:
         """Return the number at which the spec fixes a driver, checked against its bounds, or None."""
@@ -94,12 +135,18 @@ class Builder:
         source: str,
         text: str,
         kind: Kind = "epistemic",
-    ) -> tuple[Slot, Marginal | float]:
-        """Make a scalar prior a driver, or a constant where it is fixed or a point."""
-        value = self.number(name, marginal.low, marginal.high)
+        known: bool = False,
+    ) -> Part:
+        """Make a scalar prior a driver, or a constant where it is fixed or a point.
+
+        `known` says that the caller has asked for a fixed value already.
+        """
+        value = None if known else self.number(name, marginal.low, marginal.high)
         if value is not None:
             self.hold(name, value, unit, "fixed by the spec", source)
             return Slot(None), value
+        marginal, text, other = self.believed(name, marginal, text)
+        source = REPLACED if other else source
         ends = marginal(np.array([SMALLEST, 1.0 - SMALLEST]))
         if ends[0] == ends[1]:
             self.hold(name, float(ends[0]), unit, "stated as a point", source)
@@ -112,9 +159,9 @@ class Builder:
         return self.slot(name, group, kind, source, text, unit=unit), marginal
 
     def check_names(self) -> None:
-        """Record every fixed or held name that no driver bears."""
-        for part, names in (("fixed", self.spec.fixed), ("quantiles", self.spec.quantiles)):
-            for name in names:
+        """Record every name of the spec that no driver bears."""
+        for part in ("fixed", "quantiles", "replaced", "between"):
+            for name in getattr(self.spec, part):
                 if name not in self.known:
                     near = did_you_mean(name, sorted(self.known))
                     self.problems.add(

@@ -10,7 +10,9 @@ from sinkrisk import rng as random
 from sinkrisk.errors import InputError
 from sinkrisk.inputs.blocks import (
     BudgetBlock,
+    Marginal,
     NetworkBlock,
+    Part,
     Reading,
     ShockBlock,
     Slot,
@@ -19,7 +21,9 @@ from sinkrisk.inputs.blocks import (
 from sinkrisk.inputs.building import Builder, Tables, joined
 from sinkrisk.inputs.quantities import CLASSES, MODES, SHOCK_PROBABILITY
 from sinkrisk.inputs.registry import Kind
-from sinkrisk.inputs.scalars import Claims, add_probability
+from sinkrisk.inputs.scalars import Claims, add_chain_quantity
+from sinkrisk.inputs.sharing_blocks import Line
+from sinkrisk.inputs.shocks import SHOCK_STATES, add_late_hazard
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,8 +35,6 @@ MODE_NODES = "deployment_mode"
 
 SHOCK_NODES = "disturbance"
 """Base name of the network nodes that hold shocks."""
-
-SHOCK_STATES: tuple[str, ...] = ("none", "shock")
 
 
 def add_suitability(builder: Builder, tables: Tables) -> None:
@@ -54,6 +56,7 @@ def add_suitability(builder: Builder, tables: Tables) -> None:
     low, high = np.nan_to_num(low), np.nan_to_num(high)
     cells: list[int] = []
     columns: list[int] = []
+    others: list[tuple[int, Marginal]] = []
     for p, pathway in enumerate(tables.names):
         # One possible region has share 1 whatever its weight: a driver that could do nothing.
         single = int(np.count_nonzero(high[p])) == 1
@@ -64,6 +67,19 @@ def add_suitability(builder: Builder, tables: Tables) -> None:
                 continue
             value = builder.number(name, 0.0, 1.0)
             text = f"weight uniform on [{low[p, r]:g}, {high[p, r]:g}], normalised over regions"
+            given = name in builder.spec.replaced or name in builder.spec.between
+            if value is None and given:
+                prior = Marginal(Line(float(low[p, r]), float(high[p, r])), 1.0, 0.0, 1.0)
+                slot, prior_or_value = builder.scalar(
+                    name, "suitability", prior, unit="1", source=source[p, r], text=text, known=True
+                )
+                if isinstance(prior_or_value, float):
+                    low[p, r] = high[p, r] = prior_or_value
+                elif slot.column is not None:
+                    others.append((len(cells), prior_or_value))
+                    cells.append(p * len(regions) + r)
+                    columns.append(slot.column)
+                continue
             if value is not None:
                 builder.hold(name, value, "1", "fixed by the spec", source[p, r])
                 low[p, r] = high[p, r] = value
@@ -79,7 +95,9 @@ def add_suitability(builder: Builder, tables: Tables) -> None:
                 f"{pathway} is suited to no region", file=path, hint="give one a weight above 0"
             )
     builder.blocks.append(
-        SuitabilityBlock(low, high, np.array(cells, dtype=np.intp), np.array(columns, dtype=np.intp))
+        SuitabilityBlock(
+            low, high, np.array(cells, dtype=np.intp), np.array(columns, dtype=np.intp), tuple(others)
+        )
     )
 
 
@@ -137,6 +155,14 @@ def add_budget(builder: Builder, budget: xr.DataTree) -> dict[str, Any]:
     order = np.argsort(land, kind="stable")
     source = joined([f"posterior '{budget.attrs.get('model', 'budget')}' of the budget"])
     text = f"floor(u x {land.size}) of the posterior draws ordered by the land sink of {window}"
+    if name in builder.spec.replaced:
+        hint = "hold it by fixed or quantiles, or condition on its land sink by between"
+        builder.problems.add("a posterior draw has no other prior", key=f"inputs.replaced.{name}", hint=hint)
+    if name in builder.spec.between:
+        order = _within(builder, name, order, land)
+        bounds = builder.spec.between[name]
+        text = text.replace(str(land.size), str(order.size), 1)
+        text += f", given that it lies in [{bounds[0]:g}, {bounds[1]:g}] GtC/yr"
     if fixed is None:
         slot = builder.slot(name, "budget", "epistemic", source, text)
     else:
@@ -144,6 +170,23 @@ def add_budget(builder: Builder, budget: xr.DataTree) -> dict[str, Any]:
         builder.hold(name, fixed, "GtC/yr", "fixed by the spec: the nearest draw", source)
     builder.blocks.append(BudgetBlock(slot, order.astype(np.int64), land, ocean))
     return {"budget_window": window, "budget_draws": int(land.size)}
+
+
+def _within(
+    builder: Builder, name: str, order: np.ndarray[Any, Any], land: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return the draws whose land sink lies in the range of the spec, in their order."""
+    low, high = builder.spec.between[name]
+    kept = np.asarray(order[(land[order] >= low) & (land[order] <= high)])
+    if kept.size:
+        return kept
+    builder.problems.add(
+        "no posterior draw in this range",
+        got=f"[{low:g}, {high:g}]",
+        allowed=f"part of {land.min():.3f} to {land.max():.3f} GtC/yr",
+        key=f"inputs.between.{name}",
+    )
+    return order
 
 
 def _nearest(builder: Builder, name: str, value: float | str, ordered: np.ndarray[Any, Any]) -> float:
@@ -158,8 +201,10 @@ def _nearest(builder: Builder, name: str, value: float | str, ordered: np.ndarra
     return float((np.argmin(np.abs(ordered - value)) + 0.5) / ordered.size)
 
 
-def add_network(builder: Builder, network: Network, tables: Tables, claims: Claims) -> dict[str, Any]:
-    """Add the table draws and the nodes of a network; return attributes."""
+def add_network(
+    builder: Builder, network: Network, tables: Tables, claims: Claims
+) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
+    """Add the table draws and the nodes of a network; return attributes and the late hazard by region."""
     from sinkrisk import network as governance
 
     regions, periods = list(tables.regions["region"]), list(tables.periods["period"])
@@ -173,13 +218,23 @@ def add_network(builder: Builder, network: Network, tables: Tables, claims: Clai
         builder.blocks.append(
             NetworkBlock(network, bank, table_slot, slots, do, readings, governance.sample_states)
         )
-    _add_spare_shocks(builder, readings[1], claims, regions, periods)
-    return {"network_tables": spec.tables}
+    probability = _add_spare_shocks(builder, readings[1], claims, regions, periods)
+    late = add_late_hazard(
+        builder, tables, network=network, do=do, shocks=readings[1], probability=probability
+    )
+    return {"network_tables": spec.tables}, late
+
+
+def add_calm(builder: Builder, tables: Tables, claims: Claims) -> np.ndarray[Any, Any]:
+    """Add the chance of shocks after the last period where no network is given; return the late hazard."""
+    probability = add_chain_quantity(builder, claims, SHOCK_PROBABILITY)
+    return add_late_hazard(builder, tables, network=None, do={}, shocks=None, probability=probability)
 
 
 def _table_slot(builder: Builder) -> Slot:
     name, size = "network_tables", builder.spec.tables
     source = "assumption: equivalent sample sizes of the governance network"
+    builder.whole(name, "a draw of the tables", "hold it by fixed or quantiles")
     value = builder.number(name, 0, size - 1)
     if value is not None:
         builder.hold(name, value, "1", "fixed by the spec: number in the ordered bank", source)
@@ -192,6 +247,7 @@ def _node_slot(builder: Builder, network: Network, name: str, do: dict[str, str]
     node = network.nodes[name]
     states = tuple(str(state) for state in node.states)
     source = _judged(node.source, node.locator)
+    builder.whole(name, "a network node", "fix it at a state, or hold it at a quantile")
     value = builder.fixed(name)
     if value is not None:
         if value not in states:
@@ -258,18 +314,19 @@ def _reading(
 
 def _add_spare_shocks(
     builder: Builder, shocks: Reading, claims: Claims, regions: list[str], periods: list[str]
-) -> None:
-    """Add shocks of the regions and periods for which the network has no disturbance node."""
+) -> Part | None:
+    """Add shocks where the network has no disturbance node; return their probability, None where all have."""
     covered = {divmod(cell, len(periods)) for cell in shocks.cells.tolist()}
     spare = [(r, q) for r in range(len(regions)) for q in range(len(periods)) if (r, q) not in covered]
     if not spare:
-        return
-    probability = add_probability(builder, claims, SHOCK_PROBABILITY)
+        return None
+    probability = add_chain_quantity(builder, claims, SHOCK_PROBABILITY)
     if probability is None:
-        return
+        return None
     cells = []
     for r, q in spare:
         name = f"shock__{regions[r]}__{periods[q]}"
+        builder.whole(name, "a shock", "hold it by quantiles: 0 means a shock, 1 means none")
         if builder.fixed(name) is not None:
             builder.problems.add(
                 "a shock is held by quantile, not by value",
@@ -280,3 +337,4 @@ def _add_spare_shocks(
         text = "shock where u < shock_probability"
         cells.append((builder.slot(name, "climate", "aleatory", "claim shock_probability", text), r, q))
     builder.blocks.append(ShockBlock(probability, tuple(cells)))
+    return probability

@@ -252,6 +252,12 @@ def drivers(
     own claims. Any other quantity of a pathway without a claim of its own is read from the claims of
     a group it belongs to, as `sinkrisk.elicit` does.
 
+    What a region has of a resource in a period is one level of the world times constants of region and
+    period, so a resource costs one driver (two where the level declines), not one per cell.
+
+    With a budget, the parameters that `sinkrisk.budget.outlook` draws are drivers of group ``outlook``:
+    ``fixed={name: drawn["outlook_" + name].values}`` hands them over, one value per draw.
+
     The kind of a network node is aleatory in group ``climate`` (shocks, disturbances: chance decides
     them) and epistemic elsewhere: what institutions will do is not known yet, but it can be learnt
     and influenced. How unsure the tables themselves are is the driver ``network_tables``.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sinkrisk import units
 from sinkrisk.errors import InputError
-from sinkrisk.inputs.blocks import Floats, Marginal, PoolBlock, ScalarBlock, Slot
+from sinkrisk.inputs.blocks import Floats, Marginal, Part, PoolBlock, ScalarBlock, Slot
 from sinkrisk.inputs.building import Builder, Tables, joined
 from sinkrisk.inputs.quantities import PATHWAY_QUANTITIES, POOLS, PathwayTraits, Quantity
 
@@ -141,7 +141,8 @@ def add_pathway_quantities(builder: Builder, claims: Claims, tables: Tables) -> 
             if not quantity.needed(traits) or traits.name in pooled:
                 continue
             if not claims.have(traits.name, quantity.name):
-                claims.missing(traits.name, quantity)
+                if not quantity.optional:
+                    claims.missing(traits.name, quantity)
                 continue
             part = _add(builder, claims, f"{quantity.name}__{traits.name}", traits.name, quantity)
             _place(part, quantity.name, position[traits.name], start, entries)
@@ -167,10 +168,7 @@ def add_chain_quantities(builder: Builder, claims: Claims, wanted: dict[str, Qua
     entries: list[tuple[str, int | None, int, Marginal]] = []
     for target, quantity in wanted.items():
         starts[target] = math.nan
-        if not claims.have(CHAIN, quantity.name):
-            claims.missing(CHAIN, quantity)
-            continue
-        part = _add(builder, claims, quantity.name, CHAIN, quantity)
+        part = add_chain_quantity(builder, claims, quantity)
         if part is None:
             continue
         slot, prior = part
@@ -183,19 +181,17 @@ def add_chain_quantities(builder: Builder, claims: Claims, wanted: dict[str, Qua
     return starts
 
 
-def add_probability(
-    builder: Builder, claims: Claims, quantity: Quantity
-) -> tuple[Slot, Marginal | float] | None:
-    """Add one quantity of the whole chain that another block uses; None, and a problem, on failure."""
+def add_chain_quantity(builder: Builder, claims: Claims, quantity: Quantity) -> Part | None:
+    """Add one quantity of the whole chain; None, and a problem, on failure."""
     if not claims.have(CHAIN, quantity.name):
+        if quantity.optional:
+            return Slot(None), quantity.neutral
         claims.missing(CHAIN, quantity)
         return None
     return _add(builder, claims, quantity.name, CHAIN, quantity)
 
 
-def _add(
-    builder: Builder, claims: Claims, name: str, owner: str, quantity: Quantity
-) -> tuple[Slot, Marginal | float] | None:
+def _add(builder: Builder, claims: Claims, name: str, owner: str, quantity: Quantity) -> Part | None:
     prior = claims.prior(owner, quantity)
     if prior is None:
         builder.known.add(name)
@@ -207,7 +203,7 @@ def _add(
 
 
 def _place(
-    part: tuple[Slot, Marginal | float] | None,
+    part: Part | None,
     variable: str,
     position: int,
     start: Floats,

@@ -24,6 +24,12 @@ class InputsSpec(BaseModel):
     quantiles : dict of str to float
         Driver -> u in [0, 1], held there: 0.5 is the median of a scalar. A network node held at a u
         still listens to its parents.
+    replaced : dict of str to dict
+        Scalar driver -> another prior: ``{"distribution": "lognorm", "s": 0.4, "scale": 120}``, a
+        continuous family of scipy.stats or PreliZ by name, its parameters in the driver's unit.
+    between : dict of str to (float, float)
+        Driver -> range of its value: its prior, the library's or the replacing one, is cut to it.
+        ``budget_draw`` takes a range of the land sink in GtC/yr.
     budget, network : bool
         False leaves the budget posterior, or the network, out even where it is given.
     window : str, optional
@@ -49,6 +55,8 @@ class InputsSpec(BaseModel):
 
     fixed: dict[str, float | str] = Field(default_factory=dict)
     quantiles: dict[str, float] = Field(default_factory=dict)
+    replaced: dict[str, dict[str, float | str]] = Field(default_factory=dict)
+    between: dict[str, tuple[float, float]] = Field(default_factory=dict)
     budget: bool = True
     network: bool = True
     window: str | None = None
@@ -71,4 +79,25 @@ class InputsSpec(BaseModel):
         for name, number in value.items():
             if not 0.0 <= number <= 1.0:
                 raise ValueError(f"'{name}' must be held at a u in [0, 1], got {number}")
+        return value
+
+    @field_validator("replaced")
+    @classmethod
+    def _a_family_and_numbers(
+        cls, value: dict[str, dict[str, float | str]]
+    ) -> dict[str, dict[str, float | str]]:
+        for name, given in value.items():
+            if not isinstance(given.get("distribution"), str):
+                raise ValueError(f"'{name}' needs a distribution, for example distribution: lognorm")
+            for label, number in given.items():
+                if label != "distribution" and (isinstance(number, str) or not math.isfinite(number)):
+                    raise ValueError(f"'{name}': parameter '{label}' must be a finite number, got {number}")
+        return value
+
+    @field_validator("between")
+    @classmethod
+    def _ordered(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in value.items():
+            if math.isnan(low) or math.isnan(high) or not low < high:
+                raise ValueError(f"'{name}' needs a range whose low lies below its high, got {low} to {high}")
         return value

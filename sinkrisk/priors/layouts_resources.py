@@ -63,7 +63,7 @@ def _place(row: Row, add: AddProblem) -> None:
 
 
 def _complete(sums: bool) -> TableCheck:
-    """Return the check that each resource has one level, constants, and shares of the world or ratios to it."""
+    """Return the check that each resource has one level and its constants, which are shares or ratios."""
 
     def check(rows: Sequence[tuple[int, Row]], found: Problems) -> None:
         for name in dict.fromkeys(row["resource"] for _, row in rows):

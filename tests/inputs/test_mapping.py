@@ -135,7 +135,7 @@ class TestIndependence:
         drawn = transform(full, u)
         drawn.load()
         one = drawn.isel(sample=0)
-        pathways = list(drawn["pathway"].values)
+        pathways, resources = list(drawn["pathway"].values), list(drawn["resource"].values)
         moved = 0
         for i, name in enumerate(full.names):
             changed = cells(one, drawn.isel(sample=i + 1))
@@ -149,7 +149,29 @@ class TestIndependence:
                 both = {(pathways.index("oae"),), (pathways.index("oif"),)}
                 assert changed == {"potential": both}, name
             elif quantity in QUANTITIES:
-                assert changed == {quantity: {(pathways.index(rest),)}}, name
+                here = pathways.index(rest)
+                follows = {"current_capacity": "experience", "energy": "resource_use"}.get(quantity)
+                for variable, touched in changed.items():
+                    assert variable in (quantity, follows), name
+                    assert {index[0] for index in touched} == {here}, name
+                assert changed[quantity] == {(here,)}, name
+            elif quantity.startswith("supply"):
+                assert set(changed) == {"resource_supply"}, name
+                assert {index[0] for index in changed["resource_supply"]} == {resources.index(rest)}, name
+            elif quantity.startswith("use_"):
+                cell = (pathways.index(rest), resources.index(quantity.removeprefix("use_")))
+                assert changed == {"resource_use": {cell}}, name
+            elif quantity == "coupling":
+                cell = (list(drawn["coupling"].values).index(rest),)
+                assert changed == {"coupling_effect": {cell}}, name
+            elif quantity.startswith("grid_intensity"):
+                assert set(changed) == {"grid_intensity"}, name
+            elif quantity == "experience_years":
+                assert changed == {"experience": {(i,) for i in range(len(pathways))}}
+            elif quantity in ("shock_own", "shock_common", "shock_spread"):
+                assert set(changed) == {"shock_severity"}, name
+            elif quantity == "shock_correlation":
+                assert set(changed) == {"shock_severity", "shock_correlation"}, name
             elif quantity == "suitability":
                 row = pathways.index(rest.split("__")[0])
                 assert set(changed) == {"suitability_share"}
@@ -260,8 +282,13 @@ class TestPoints:
                 store = drawn["store"].values
                 assert_array_equal(np.isinf(values[0]), store == "geological")
                 values = values[0, store != "geological"]
+            if name in ("non_co2_fade", "fast_half_life", "saturation_years"):
+                assert np.isfinite(values).any()
+                values = values[np.isfinite(values)]
             assert np.isfinite(values).all(), name
-            assert (values >= 0).all(), name
+            # A coupling can be for the worse; a normal prior has two tails.
+            if name != "coupling_effect" and not name.startswith("outlook_warming"):
+                assert (values >= 0).all(), name
 
     @settings(max_examples=15, deadline=None)
     @given(data=st.data())
