@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.portfolio.abatement import (
+        abatement_curves as abatement_curves,
+        abatement_sentence as abatement_sentence,
+        abatement_table as abatement_table,
+    )
     from sinkrisk.portfolio.buffering import (
         buffer_table as buffer_table,
         carbon_at_risk as carbon_at_risk,
@@ -83,6 +88,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "PortfolioSpec": ".specification",
         "RankSpec": ".specification",
         "TargetSpec": ".specification",
+        "abatement_curves": ".abatement",
+        "abatement_sentence": ".abatement",
+        "abatement_table": ".abatement",
         "buffer_table": ".buffering",
         "carbon_at_risk": ".buffering",
         "compare_portfolios": ".deciding",

@@ -53,7 +53,7 @@ def reversal(drawn: xr.Dataset) -> xr.DataArray:
     nature = xr.DataArray(["nature" in str(t).split(";") for t in drawn["classes"].values], dims="pathway")
     ratio = drawn["land_sink_ratio"].clip(min=LEAST_SINK_RATIO)
     hazard = ratio ** -_input(drawn, "hazard_exponent", 0.0)
-    loss = (loss * xr.where(nature, hazard, 1.0)).clip(0.0, 1.0)
+    loss = (loss * hazard.where(nature, 1.0)).clip(0.0, 1.0)
     severity = _input(drawn, "shock_severity", 1.0)
     struck = (loss * severity * drawn["shock"]).clip(0.0, 1.0)
     late = _input(drawn, "late_hazard", 0.0) * loss
@@ -68,7 +68,9 @@ def reversal(drawn: xr.Dataset) -> xr.DataArray:
         beyond = max(0.0, DURABLE_YEARS - (ends[-1] - ends[q]))
         parts.append(left * _exp(-late * beyond) * length[q])
     survived = cast("xr.DataArray", sum(parts)) / length.sum()
-    return (survived * drawn["suitability_share"]).sum("region") / drawn["suitability_share"].sum("region")
+    share = drawn["suitability_share"]
+    left_over: xr.DataArray = (survived * share).sum("region") / share.sum("region")
+    return left_over
 
 
 def uptake(drawn: xr.Dataset) -> xr.DataArray:
@@ -113,4 +115,4 @@ def energy_penalty(drawn: xr.Dataset) -> xr.DataArray:
     grid = xr.dot(drawn["grid_intensity"], length / length.sum(), dim="period")
     share = drawn["suitability_share"] / drawn["suitability_share"].sum("region")
     emitted = drawn["energy"] * (grid * share).sum("region")
-    return cast("xr.DataArray", (1.0 - emitted).clip(min=0.0))
+    return (1.0 - emitted).clip(min=0.0)

@@ -226,15 +226,16 @@ def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
         Mass of the interval of the exchange rate.
     """
     table = credit_table(discounts, level=level)
-    whole = table[table["factor"] == "discount"].set_index("pathway")
-    best, worst = str(whole["median"].idxmax()), str(whole["median"].idxmin())
+    whole = table[table["factor"] == "discount"].set_index("pathway")["median"]
+    best, worst = str(whole.idxmax()), str(whole.idxmin())
+    most, least = float(whole[best]), float(whole[worst])
     parts = table[(table["pathway"] == worst) & (table["factor"] != "discount")]
     heaviest = str(parts.set_index("factor")["median"].idxmin())
     rate = exchange_rates(discounts, level=level).sel(pathway=best, other=worst)
     low, middle, high = (float(rate.sel(statistic=s)) for s in ("low", "median", "high"))
     return (
-        f"A tonne captured by {best} holds {whole.loc[best, 'median']:.2f} credited tonnes, the most; one by "
-        f"{worst} {whole.loc[worst, 'median']:.2f}, the least, above all for its "
+        f"A tonne captured by {best} holds {most:.2f} credited tonnes, the most; one by "
+        f"{worst} {least:.2f}, the least, above all for its "
         f"{heaviest.replace('_', ' ')}. "
         f"One credit of {best} is worth {middle:.3g} of {worst} (median; {level:.0%} equal-tailed interval "
         f"{low:.3g} to {high:.3g})."

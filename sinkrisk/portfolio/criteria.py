@@ -51,9 +51,7 @@ class Horizon:
     def captured(self) -> xr.DataArray:
         """GtCO2 over the horizon, by pathway."""
         o = self.outcomes
-        return xr.dot(o["deployed"], self.length, dim="period") + xr.dot(
-            o["received"], self.length, dim="period"
-        )
+        return _dot(o["deployed"], self.length, dim="period") + _dot(o["received"], self.length, dim="period")
 
     @functools.cached_property
     def overhead(self) -> xr.DataArray:
@@ -77,20 +75,20 @@ class Horizon:
 
     def until(self, flow: xr.DataArray, year: int) -> xr.DataArray:
         """Return the sum of a flow until `year`, see `years_until`."""
-        return xr.dot(flow, years_until(self.outcomes, year), dim="period")
+        return _dot(flow, years_until(self.outcomes, year), dim="period")
 
     def whole(self, flow: xr.DataArray) -> xr.DataArray:
         """Return the sum of a flow over the horizon."""
-        return xr.dot(flow, self.length, dim="period")
+        return _dot(flow, self.length, dim="period")
 
     def total(self, name: str) -> xr.DataArray:
         """Return the sum over the horizon and the pathways of a quantity given per year."""
-        return xr.dot(self.outcomes[name], self.length, dim=["pathway", "period"])
+        return _dot(self.outcomes[name], self.length, dim=["pathway", "period"])
 
     def weighted(self, weight: str) -> xr.DataArray:
         """Return the mean of a pathway's property, weighted by the tonnes captured."""
         captured = self.captured
-        return _ratio(xr.dot(captured, self.outcomes[weight], dim="pathway"), captured.sum("pathway"))
+        return _ratio(_dot(captured, self.outcomes[weight], dim="pathway"), captured.sum("pathway"))
 
     def resource(self, name: str) -> xr.DataArray:
         """Return the use of a shared resource, by period, in the resource's unit."""
@@ -145,6 +143,12 @@ def annuity(rate: xr.DataArray, start: xr.DataArray, length: xr.DataArray) -> xr
     return cast("xr.DataArray", np.exp(-force * begin)) * mean * length
 
 
+def _dot(*arrays: xr.DataArray, dim: str | list[str]) -> xr.DataArray:
+    """Return the sum of products over some dims, without an array of the products."""
+    out: xr.DataArray = xr.dot(*arrays, dim=dim)
+    return out
+
+
 def _ratio(top: xr.DataArray, bottom: xr.DataArray) -> xr.DataArray:
     """Return ``top / bottom``, NaN where there is nothing to divide by."""
     enough = bottom > SMALLEST_FLOW
@@ -170,7 +174,7 @@ def _energy_intensity(h: Horizon) -> xr.DataArray:
 def _total_cost(h: Horizon) -> xr.DataArray:
     o = h.outcomes
     worth = annuity(o["discount_rate"], o["period_start"], o["period_length"])
-    return xr.dot(h.world("cost"), worth, dim="period")
+    return _dot(h.world("cost"), worth, dim="period")
 
 
 def _shortfall(h: Horizon) -> xr.DataArray:
@@ -184,7 +188,7 @@ def _acceptance(h: Horizon) -> xr.DataArray:
 
 
 def _regional_equity(h: Horizon) -> xr.DataArray:
-    by_region = xr.dot(h.outcomes["captured_in"], h.length, dim="period")
+    by_region = _dot(h.outcomes["captured_in"], h.length, dim="period")
     if "domain" in by_region.coords:
         by_region = by_region.isel(region=np.flatnonzero(by_region["domain"].values != "ocean"))
     names = [str(v) for v in by_region["region"].values]

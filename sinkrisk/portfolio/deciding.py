@@ -199,4 +199,4 @@ def dominance(
 
 def _shared_ranks(x: Floats) -> NDArray[np.int64]:
     """Return ranks from 1, the highest first; equal values share the best."""
-    return np.asarray([1 + int((x > one).sum()) for one in x])
+    return np.array([1 + int((x > one).sum()) for one in x], dtype=np.int64)

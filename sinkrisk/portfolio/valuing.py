@@ -70,7 +70,7 @@ def net_benefit(
     money = annuity(rate, start, length)
     due = int(np.flatnonzero(years_until(outcomes, goal.year).values > 0.0)[-1])
     missing = goal.net_removal_gtco2 - horizon.until(horizon.net_durable, goal.year)
-    value = (
+    value: xr.DataArray = (
         spec.carbon_value * xr.dot(horizon.net_durable, worth, dim="period")
         - xr.dot(horizon.world("cost"), money, dim="period")
         - spec.shortfall_penalty * missing.clip(min=0.0) * (money / length).isel(period=due, drop=True)
