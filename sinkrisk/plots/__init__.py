@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.plots.abatement import plot_abatement as plot_abatement
     from sinkrisk.plots.annual import (
         plot_fluxes as plot_fluxes,
         plot_outlook as plot_outlook,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "plot_abatement": ".abatement",
         "plot_attribution": ".budget",
         "plot_budget": ".budget",
         "plot_central_weights": ".ranking",

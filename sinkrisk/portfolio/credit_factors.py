@@ -90,7 +90,7 @@ def regrowth(drawn: xr.Dataset) -> xr.DataArray:
 
 def delay(drawn: xr.Dataset) -> xr.DataArray:
     """Return the present value of a credit that arrives when verification is done."""
-    return cast("xr.DataArray", (1.0 + drawn["discount_rate"]) ** -_input(drawn, "verification_delay", 0.0))
+    return (1.0 + drawn["discount_rate"]) ** -_input(drawn, "verification_delay", 0.0)
 
 
 def other_gases(drawn: xr.Dataset) -> xr.DataArray:
@@ -115,4 +115,5 @@ def energy_penalty(drawn: xr.Dataset) -> xr.DataArray:
     grid = xr.dot(drawn["grid_intensity"], length / length.sum(), dim="period")
     share = drawn["suitability_share"] / drawn["suitability_share"].sum("region")
     emitted = drawn["energy"] * (grid * share).sum("region")
-    return (1.0 - emitted).clip(min=0.0)
+    left_over: xr.DataArray = (1.0 - emitted).clip(min=0.0)
+    return left_over
