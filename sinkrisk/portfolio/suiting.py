@@ -142,7 +142,8 @@ def suitability(
     probability = np.where(read.possible, (score >= threshold).mean(axis=-1), 0.0)
     tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     interval = np.full((*read.possible.shape, 2), np.nan)
-    interval[read.possible] = risk.quantile(score[read.possible], tails)
+    if read.possible.any():
+        interval[read.possible] = risk.quantile(score[read.possible], tails)
     limiting = np.array(read.criteria, dtype=object)[shortfall.argmax(axis=-1)]
     limiting[~read.possible] = ""
     dims, one = ("pathway", "region"), {"units": "1"}

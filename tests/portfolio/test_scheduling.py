@@ -100,6 +100,14 @@ def test_flat_costs_are_a_merit_order(slope, exponent):
     assert float(price) == pytest.approx(20.0 * (1.0 + slope))
 
 
+def test_what_pays_for_itself_comes_first():
+    capacity, most = np.array([[1.0], [1.0], [1.0]]), np.ones((3, 1))
+    cost = np.array([50.0, -10.0, 0.0])
+    amount, price = filling.fill(capacity, most, cost, np.array(2.0), np.array(2.0), np.array(1.5))
+    np.testing.assert_allclose(amount[:, 0], [0.0, 1.0, 0.5], atol=1e-12)
+    assert float(price) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_more_than_there_is_fills_everything_and_nothing_nothing():
     capacity, most, cost, slope, exponent, _ = problem(1)
     amount, _ = filling.fill(capacity, most, cost, slope, exponent, np.array(1e3))

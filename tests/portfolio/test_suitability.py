@@ -200,6 +200,15 @@ def test_one_criterion_by_hand(tmp_path):
     assert float(out["probability_suited"].sel(region="rest_of_world")[0]) == 1.0
 
 
+def test_nothing_possible_is_an_empty_atlas():
+    drawn = _share(["forests"], ["arid_zones"])
+    drawn["suitability_share"][...] = 0.0
+    out = portfolio.suitability(drawn, n=3)
+    assert float(out["probability_suited"].sum()) == 0.0
+    with pytest.raises(InputError, match="no pathway is possible in any region"):
+        portfolio.suitability_sentence(out)
+
+
 def test_weights_move_the_atlas(tmp_path):
     rows = [
         *(("need", c, "forests", "", 1.0, 1.0) for c in ("water", "land")),
