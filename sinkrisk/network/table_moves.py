@@ -131,13 +131,16 @@ def beta_interval(mean: float, size: float, level: float) -> tuple[float, float]
 def giving_way(row: Floats, at: int) -> Floats:
     """Return the direction in which a row moves when one entry grows by one.
 
-    The others give way in proportion; where they are all nought, in equal parts.
+    The others give way in proportion; where they are all nought, in equal parts. A single state is
+    certain: there is nowhere to move.
 
     Examples
     --------
     >>> giving_way(np.array([0.5, 0.3, 0.2]), 0)
     array([ 1. , -0.6, -0.4])
     """
+    if len(row) == 1:
+        return np.zeros(1)
     rest = 1.0 - row[at]
     others = np.delete(row, at)
     shares = (
@@ -151,6 +154,10 @@ def giving_way(row: Floats, at: int) -> Floats:
 def entry_moves(rule: TableRule, labels: Labels, level: float) -> Iterator[Move]:
     """Yield one move for each entry of a table."""
     mean = rule.mean
+    # After an update by counts each row is worth its own number of judgements.
+    sizes = np.broadcast_to(
+        np.asarray(rule.equivalent_sample_size if rule.row_sizes is None else rule.row_sizes), mean.shape[:-1]
+    )
     for combination in np.ndindex(*mean.shape[:-1]):
         given = ", ".join(
             f"{parent}={states[code]}"
@@ -158,7 +165,7 @@ def entry_moves(rule: TableRule, labels: Labels, level: float) -> Iterator[Move]
         )
         for at, state in enumerate(labels.states):
             value = float(mean[(*combination, at)])
-            low, high = beta_interval(value, rule.equivalent_sample_size, level)
+            low, high = beta_interval(value, float(sizes[combination]), level)
             slope = np.zeros_like(mean)
             slope[combination] = giving_way(mean[combination], at)
             yield _linear_move("entry", "entry", given, state, (value, low, high), slope, mean)

@@ -352,3 +352,30 @@ def test_bad_questions_are_refused():
     found = entry_sensitivity(net, "b", "y", do={"a": "n"}).set_index(["rule", "given", "state"]).sort_index()
     assert found.loc[("b", "a=n", "y"), "target"] == 0.0
     assert found.loc[("b", "a=n", "y"), "derivative"] == pytest.approx(1.0)
+
+
+def test_after_an_update_each_row_moves_over_the_interval_of_its_own_size():
+    from scipy import special
+
+    rule = TableRule("b", np.array([[0.7, 0.3], [0.4, 0.6]]), 5.0, row_sizes=np.array([5.0, 500.0]))
+    plain = network_from_tables(
+        {"a": ["x", "y"], "b": ["n", "y"]}, {"b": ["a"]}, {"a": [0.5, 0.5], "b": rule.mean}
+    )
+    net = Network(plain.nodes.values(), {**plain.rules, "b": rule})
+    found = entry_sensitivity(net, "b", "y").query("rule == 'b' and state == 'y'").set_index("given")
+    for given, share, size in (("a=x", 0.3, 5.0), ("a=y", 0.6, 500.0)):
+        ends = special.betaincinv(size * share, size * (1 - share), [0.05, 0.95])
+        np.testing.assert_allclose(found.loc[given, ["low", "high"]].to_numpy(float), ends, rtol=1e-12)
+
+
+def test_a_node_of_a_single_state_moves_nothing():
+    net = network_from_tables(
+        {"only": ["one"], "b": ["n", "y"]},
+        {"b": ["only"]},
+        {"only": [1.0], "b": [[0.8, 0.2]]},
+        equivalent_sample_size=10.0,
+    )
+    found = entry_sensitivity(net, "b", "y").set_index("rule")
+    assert found.loc["only", "swing"] == 0.0
+    assert found.loc["only", "derivative"] == 0.0
+    assert found.loc["b", "swing"].min() > 0.1
