@@ -119,6 +119,9 @@ def _definition(rule: TableRule, node: Node) -> dict[str, Any]:
     if rule.equivalent_sample_size != node.equivalent_sample_size:
         # As text: JSON has no infinity.
         definition["equivalent_sample_size"] = repr(float(rule.equivalent_sample_size))
+    if rule.row_sizes is not None:
+        # In the order of the table's rows, the last parent changing fastest.
+        definition["row_sizes"] = [float(value) for value in rule.row_sizes.ravel()]
     if rule.correlation != 0.0:
         definition["correlation"] = float(rule.correlation)
     if rule.ranked is not None:
@@ -159,8 +162,8 @@ def labelled_network(
             reference, definer = shared[rule]
             rules[rule] = _rule(definer, size, tables[reference], labels[definer], found)
         if not np.array_equal(rules[rule].mean, tables[node]):
-            correlation, rule = rules[rule].correlation, _free(node, rules)
-            rules[rule] = TableRule(rule, tables[node], size, correlation)
+            like, rule = rules[rule], _free(node, rules)
+            rules[rule] = TableRule(rule, tables[node], size, like.correlation, row_sizes=like.row_sizes)
         arguments = {attribute: values[node][key] for key, attribute in _ATTRIBUTES.items()}
         nodes.append(
             Node(**{**arguments, "rule": rule}, name=node, states=states[node], parents=parents[node])
@@ -242,6 +245,7 @@ def _rule(
     """Return the rule defined at a node; without a definition, a full table of its own stream."""
     size: float | None = stated_size
     stream, correlation = node, 0.0
+    sizes: NDArray[np.float64] | None = None
     ranked: RankedParameters | None = None
     noisy: NoisyMaxParameters | None = None
     text = given.text.get("rule_definition")
@@ -255,6 +259,8 @@ def _rule(
             correlation = float(definition.get("correlation", 0.0))
             if size is None or not 0.0 <= correlation <= 1.0:
                 raise ValueError("a size or a correlation out of range")
+            if "row_sizes" in definition:
+                sizes = _row_sizes(definition["row_sizes"], table.shape[:-1])
             if "ranked" in definition:
                 ranked = TypeAdapter(RankedParameters).validate_python(definition["ranked"])
             if "noisy" in definition:
@@ -271,7 +277,15 @@ def _rule(
         ranked = None
     if noisy is not None and not _follows(table, noisy):
         noisy = None
-    return TableRule(stream, table, size or math.inf, correlation, ranked, noisy)
+    return TableRule(stream, table, size or math.inf, correlation, ranked, noisy, row_sizes=sizes)
+
+
+def _row_sizes(given: object, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Equivalent sample sizes of a table's rows, from a list in the order of the rows."""
+    sizes = np.array(given, dtype=float)
+    if sizes.size != math.prod(shape) or not np.all(np.isfinite(sizes) & (sizes > 0.0)):
+        raise ValueError(f"row sizes are not {math.prod(shape)} positive numbers")
+    return sizes.reshape(shape)
 
 
 def _follows(table: NDArray[np.float64], parameters: RankedParameters | NoisyMaxParameters) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sinkrisk.errors import InputError
@@ -13,6 +14,7 @@ from sinkrisk.network import Network, network_from_tables, query, save_xdsl, tab
 from sinkrisk.network.bifxml import read_bifxml, save_bifxml
 from sinkrisk.network.exchange import read_xdsl
 from sinkrisk.network.tables import TableRule
+from sinkrisk.network.updating import updated
 
 FORMATS = {"xdsl": (save_xdsl, read_xdsl), "xml": (save_bifxml, read_bifxml)}
 CHAIN = {"a": ["n", "y"], "b": ["n", "y"]}
@@ -394,3 +396,31 @@ def test_names_that_xdsl_cannot_hold_are_refused_together(tmp_path):
     for got in ("my net", "1st", "very high"):
         assert f"is no identifier, which XDSL asks for: got '{got}'" in str(caught.value)
     assert not (tmp_path / "x.xdsl").exists()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_sizes_of_rows_after_an_update_round_trip(tmp_path, suffix):
+    save, read = FORMATS[suffix]
+    prior = network_from_tables(
+        {"dry": ["no", "yes"], "fire": ["none", "large"]},
+        {"fire": ["dry"]},
+        {"dry": [0.7, 0.3], "fire": [[0.9, 0.1], [0.5, 0.5]]},
+        equivalent_sample_size=8.0,
+    )
+    seen = pd.DataFrame({"node": ["fire"], "given": ["dry=yes"], "state": ["large"], "count": [7]})
+    net = updated(prior, seen)
+    again = read(save(net, tmp_path / f"u.{suffix}"))
+    np.testing.assert_array_equal(again.rules["fire"].row_sizes, [8.0, 15.0])
+    assert again.rules["dry"].row_sizes is None
+    drawn = (table_bank(one, 50, rng=1).draws["fire"] for one in (net, again))
+    np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize("sizes", ["[8.0]", "[8.0, -1.0]", "[8.0, null]", '"many"'])
+def test_sizes_of_rows_that_are_none_are_refused(tmp_path, sizes):
+    definition = '{"row_sizes": ' + sizes + "}"
+    more = f'<property id="sinkrisk_rule_definition">{definition}</property>'
+    path = tmp_path / "sizes.xdsl"
+    path.write_text(xdsl(cpt("dry") + cpt("fire", "dry", "0.5 0.5 0.1 0.9", more)))
+    with pytest.raises(InputError, match=r"fire.*rule_definition.*cannot be read"):
+        read_xdsl(path)
