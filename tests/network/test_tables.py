@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sinkrisk.network import network_from_tables, query, table_bank
+from sinkrisk.errors import InputError
+from sinkrisk.network import Network, network_from_tables, query, table_bank
 from sinkrisk.network.tables import RankedParameters, TableRule, favourability, ranked_table
 
 
@@ -130,3 +131,34 @@ def test_a_better_parent_never_makes_a_ranked_child_worse(governance):
         for axis, parent in enumerate(node.parents):
             sign = 1 if governance.nodes[parent].favourable == "last" else -1
             assert np.all(sign * np.diff(cdf, axis=axis) <= 1e-12)
+
+
+def test_ranked_draws_are_probabilities_for_every_spread_and_size_of_the_schema():
+    # A spread of .02 leaves far states below 1e-300, and a size of one makes draws without any weight.
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        dims = int(generator.integers(1, 4))
+        parameters = RankedParameters(
+            tuple(favourability(int(generator.integers(2, 5)), False) for _ in range(dims)),
+            (),
+            tuple(float(w) for w in generator.choice([0.001, 0.1, 1.0, 100.0], size=dims)),
+            float(generator.choice([0.0, 1e-6, 1.0])),
+            float(generator.choice([0.0, 1e-6, 0.5, 1.0])),
+            float(generator.choice([0.02, 0.03, 1.0])),
+            0.0,
+            (False,) * dims,
+            int(generator.integers(2, 8)),
+            bool(generator.integers(2)),
+        )
+        size = float(generator.choice([1.0, 1.5, 1e4]))
+        rule = TableRule("t", ranked_table(parameters), size, ranked=parameters)
+        draws = rule.draw(32, np.random.default_rng(1))
+        assert np.all(draws >= 0.0)
+        np.testing.assert_allclose(draws.sum(axis=-1), 1.0, atol=1e-12)
+
+
+def test_a_bank_of_what_is_no_probability_is_refused_with_the_node():
+    net = network_from_tables({"a": ["n", "y"], "b": ["n", "y"]}, {}, {"a": [0.5, 0.5], "b": [0.5, 0.5]})
+    broken = Network(net.nodes.values(), {**net.rules, "b": TableRule("b", np.full(2, np.nan), 5.0)})
+    with pytest.raises(InputError, match=r"node 'b': draws of its table are not finite"):
+        table_bank(broken, 4, rng=1)
