@@ -10,7 +10,7 @@ import numpy as np
 from sinkrisk.inputs.blocks import Floats, Marginal, Part, Reading
 from sinkrisk.inputs.building import Builder, Tables
 from sinkrisk.inputs.quantities import SHOCK_SPREAD
-from sinkrisk.inputs.scalars import Claims, add_chain_quantity
+from sinkrisk.inputs.scalars import CHAIN, Claims, add_chain_quantity
 from sinkrisk.inputs.sharing_blocks import LateHazardBlock, SeverityBlock, standard_score
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ _SOURCE = "assumption: lognormal severity of mean 1"
 def add_severity(builder: Builder, claims: Claims, tables: Tables) -> None:
     """Add the severity of shocks: one score per period, one per region of land and period."""
     spread = add_chain_quantity(builder, claims, SHOCK_SPREAD)
-    if spread is None or spread[1] == 0.0:
+    # Without the claim there is no spread; held at 0 by the spec, the scores still keep their columns.
+    if spread is None or not claims.have(CHAIN, SHOCK_SPREAD.name):
         return
     periods = list(tables.periods["period"])
     common = tuple(_score(builder, f"shock_common__{period}", "of a period") for period in periods)
