@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +35,11 @@ class Conditions:
     soft: dict[str, NDArray[np.float64]]
     do: dict[str, int]
 
-    def without(self, name: str) -> Conditions:
-        """Return the conditions less the evidence on one node."""
+    def only(self, names: Collection[str]) -> Conditions:
+        """Return the conditions with evidence on these nodes alone."""
         return Conditions(
-            {k: v for k, v in self.hard.items() if k != name},
-            {k: v for k, v in self.soft.items() if k != name},
+            {k: v for k, v in self.hard.items() if k in names},
+            {k: v for k, v in self.soft.items() if k in names},
             self.do,
         )
 

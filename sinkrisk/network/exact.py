@@ -2,11 +2,13 @@
 
 Regions talk only through the global nodes. So evidence in a region is first summed up to one factor
 over global nodes; a question about another region then needs that factor and its own ancestors,
-nothing else. Families with noisy-max tables enter split into factors of two variables.
+nothing else. Families with noisy-max tables enter split into factors of two variables, or, where
+that would lose tiny probabilities, as a chain of maxima.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +17,10 @@ import numpy as np
 
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions
-from sinkrisk.network.noisy import product_form
+from sinkrisk.network.factors import bucket_scopes
+from sinkrisk.network.noisy import chain, loses_little, product_form, push_form
 from sinkrisk.network.ordering import order_cells, search_order
-from sinkrisk.network.propagation import DRAW, Propagation
+from sinkrisk.network.propagation import DRAW, MAX_CLIQUE_CELLS, Propagation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +28,12 @@ if TYPE_CHECKING:
     from sinkrisk.network.propagation import Factor
 
     Floats = NDArray[np.float64]
+    Parts = tuple[bool, list[Floats]]
 
 EXTRA_CELLS = 3.0
 """How many times its cells evidence elsewhere may add before a question gets an order of its own."""
+CHAINED_CELLS = MAX_CLIQUE_CELLS // 16
+"""Largest table of the network up to which noisy-max families may be chains; else they stay split."""
 
 
 class Exact:
@@ -39,6 +45,9 @@ class Exact:
     conditions : Conditions
     tables : mapping of str to ndarray, optional
         Rule -> drawn tables (draw, parent states ..., states); the stated ones where left out.
+    support : bool
+        Put every probability above nought to the same, in place of `tables`: what is then
+        impossible is so by the zeros of the tables, not by rounding.
 
     Attributes
     ----------
@@ -51,10 +60,14 @@ class Exact:
         net: Network,
         conditions: Conditions,
         tables: Mapping[str, Floats] | None = None,
+        *,
+        support: bool = False,
     ) -> None:
         self.net, self.conditions = net, conditions
         self._tables = {} if tables is None else tables
-        self._split: dict[str, list[Floats] | None] = {}
+        self._support = support
+        self._split: dict[str, Parts | None] = {}
+        self._links: dict[str, list[int]] = {}
         self.parents = {
             name: () if name in conditions.do else node.parents for name, node in net.nodes.items()
         }
@@ -67,7 +80,9 @@ class Exact:
         self._summaries = {region: self._summary(region) for region in self._seen if region is not None}
         self.log_probability = self._log_scale
         if self._seen:
-            self.log_probability = self._log_scale + self.question([], None).tree().collect()
+            tree = self.question([], None).tree()
+            tree.collect()
+            self.log_probability = self._log_scale + tree.total()
 
     def _block(self, name: str) -> str | None:
         return self.net.nodes[name].region if self.net.regions_apart else None
@@ -85,8 +100,9 @@ class Exact:
         question = self._question(mine, (), sorted(keep), mine)
         tree = question.tree()
         tree.collect()
-        self._log_scale = self._log_scale + tree.log_scale
-        return tree.rest()
+        factor, log_scale = tree.rest()
+        self._log_scale = self._log_scale + log_scale
+        return factor
 
     def question(self, targets: Iterable[str], region: str | None, keep: Collection[str] = ()) -> Question:
         """Return what has to be summed for the marginals of targets of one region.
@@ -166,54 +182,117 @@ class Exact:
             if parts is None:
                 found.append(self._sliced(family, self._table(name)))
                 continue
-            aux = len(self.net) + self.net.position[name]
-            states = self.cards[self.net.position[name]]
-            difference = np.eye(states) - np.eye(states, k=-1)
-            found.append(self._sliced((name,), difference, aux))
-            for parent, values in zip(family[:-1], parts, strict=True):
-                found.append(self._sliced((parent,), values, aux))
+            found += self._split_family(name, *parts)
         return found
 
-    def _sliced(self, family: Sequence[str], values: Floats, aux: int | None = None) -> Factor:
-        """Cut evidence out of an array: (draw,) if there is one, the family, (the auxiliary)."""
-        drawn = values.ndim > len(family) + (aux is not None)
+    def _split_family(self, name: str, chained: bool, parts: Sequence[Floats]) -> list[Factor]:
+        above = self.net.nodes[name].parents
+        if not chained:
+            aux = len(self.net) + self.net.position[name]
+            states = self.cards[self.net.position[name]]
+            found = [self._sliced((name,), np.eye(states) - np.eye(states, k=-1), aux)]
+            return found + [self._sliced((p,), values, aux) for p, values in zip(above, parts, strict=True)]
+        links = self._chain_links(name)
+        found = [self._sliced(above[:1], parts[0], links[0])]
+        for number in range(1, len(above) - 1):
+            found.append(self._sliced((above[number],), parts[number], links[number - 1], links[number]))
+        found.append(self._sliced((above[-1], name), parts[-1].swapaxes(-1, -2), links[-1]))
+        return found
+
+    def _chain_links(self, name: str) -> list[int]:
+        """Numbers of the hidden variables of a chain: the largest push so far, but for the last."""
+        if name not in self._links:
+            count = len(self.net.nodes[name].parents) - 1
+            self._links[name] = list(range(len(self.cards), len(self.cards) + count))
+            self.cards += [len(self.net.nodes[name].states)] * count
+        return self._links[name]
+
+    def _sliced(self, family: Sequence[str], values: Floats, *hidden: int) -> Factor:
+        """Cut evidence out of an array: (draw,) if there is one, the family, hidden variables."""
+        drawn = values.ndim > len(family) + len(hidden)
         index = tuple(self.fixed.get(member, slice(None)) for member in family)
         scope = [self.net.position[member] for member in family if member not in self.fixed]
-        whole = (*scope, *(() if aux is None else (aux,)))
+        whole = (*scope, *hidden)
         cut = np.asarray(values[((slice(None),) if drawn else ()) + index])
         if not drawn:
             return whole, cut
         return (*whole, DRAW), np.ascontiguousarray(np.moveaxis(cut, 0, -1))
 
     def _table(self, name: str) -> Floats:
-        return self._tables.get(self.net.nodes[name].rule, self.net.tables[name])
+        table = self._tables.get(self.net.nodes[name].rule, self.net.tables[name])
+        return _support(table) if self._support else table
 
     def splits(self, name: str) -> bool:
         """Return whether the node's table is a product over its parents and enters in factors."""
         return self._parts(name) is not None
 
-    def _parts(self, name: str) -> list[Floats] | None:
+    def _parts(self, name: str) -> Parts | None:
+        """Whether the parts of a noisy-max family are a chain, and the parts; None: it is whole."""
         rule = self.net.nodes[name].rule
         if rule not in self._split:
             if rule in self._tables:
                 known = self.net.rules[rule].noisy is not None
-                self._split[rule] = product_form(self._tables[rule], drawn=True, known=known)
+                parts = product_form(self._tables[rule], drawn=True, known=known)
+                self._split[rule] = None if parts is None else self._best(parts, self._tables[rule], True)
             else:
                 if rule not in self.net.split_tables:
                     self.net.split_tables[rule] = product_form(self.net.tables[name])
-                self._split[rule] = self.net.split_tables[rule]
+                stated = self.net.split_tables[rule]
+                self._split[rule] = None if stated is None else self._best(stated, self.net.tables[name])
         return self._split[rule]
+
+    def _best(self, parts: list[Floats], table: Floats, drawn: bool = False) -> Parts | None:
+        if not self._support and loses_little(table):
+            return False, parts
+        pushes = push_form(table, drawn=drawn) if chains_fit(self.net) else None
+        if pushes is None:
+            return None if self._support else (False, parts)
+        return True, chain([_support(push) for push in pushes] if self._support else pushes)
 
     def _scopes(self, names: Sequence[str]) -> list[tuple[int, ...]]:
         scopes: list[tuple[int, ...]] = []
         for name in names:
             own = self.net.position[name]
             above = tuple(self.net.position[parent] for parent in self.parents[name])
-            if above and self._parts(name) is not None:
-                scopes += [(len(self.net) + own, member) for member in (*above, own)]
-            else:
+            parts = self._parts(name) if above else None
+            if parts is None:
                 scopes.append((*above, own))
+            elif parts[0]:
+                scopes += _linked(above, own, self._chain_links(name))
+            else:
+                scopes += [(len(self.net) + own, member) for member in (*above, own)]
         return scopes
+
+
+def _linked(above: Sequence[int], own: int, links: Sequence[int]) -> list[tuple[int, ...]]:
+    largest = [*links, own]
+    return [(parent, *largest[max(number - 1, 0) : number + 1]) for number, parent in enumerate(above)]
+
+
+def _support(table: Floats) -> Floats:
+    allowed = (table > 0.0).astype(float)
+    return np.asarray(allowed / np.maximum(allowed.sum(axis=-1, keepdims=True), 1.0))
+
+
+def chains_fit(net: Network) -> bool:
+    """Whether exact inference stays small with every noisy-max family as a chain; asked once."""
+    if "chains" not in net.orders:
+        exact = Exact(net, Conditions({}, {}, {}))
+        scopes: list[tuple[int, ...]] = []
+        for name in net.order:
+            own = net.position[name]
+            above = tuple(net.position[parent] for parent in net.nodes[name].parents)
+            rule = net.nodes[name].rule
+            if rule not in net.split_tables:
+                net.split_tables[rule] = product_form(net.tables[name])
+            split = net.split_tables[rule] is not None
+            scopes += _linked(above, own, exact._chain_links(name)) if split else [(*above, own)]
+        order = search_order(scopes, exact.cards, trials=2)[0]
+        buckets = bucket_scopes(scopes, order)[1].values()
+        largest = max(math.prod(exact.cards[member] for member in scope) for scope in buckets)
+        # Remembered beside the orders, as one that is there or empty.
+        net.orders["chains"] = (1,) if largest <= CHAINED_CELLS else ()
+    return bool(net.orders["chains"])
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sinkrisk.errors import InputError, Problem
 from sinkrisk.network import propagation
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions
-from sinkrisk.network.noisy import product_form
+from sinkrisk.network.noisy import loses_little, product_form
 from sinkrisk.network.ordering import search_order
 
 if TYPE_CHECKING:
@@ -134,7 +134,11 @@ def network_pieces(
         Variables that must come last in the order.
     """
     tables = {n: product_form(net.tables[n]) for n in relevant if n not in conditions.do}
-    parts = {name: values for name, values in tables.items() if values is not None}
+    parts = {
+        name: values
+        for name, values in tables.items()
+        if values is not None and loses_little(net.tables[name])
+    }
     options = []
     for split in (None, parts) if parts else (None,):
         pieces, cards = table_pieces(net, conditions, relevant, split)
@@ -218,7 +222,9 @@ def sum_gradients(
     [1.0, 4.0]
     """
     scopes = [scope for scope, _ in factors]
-    values = [np.asarray(array, dtype=float) for _, array in factors]
+    # Each factor is brought to one first: many tiny ones may meet in one bucket.
+    peaks = [float(np.abs(array).max()) or 1.0 for _, array in factors]
+    values = [np.asarray(array, dtype=float) / peak for (_, array), peak in zip(factors, peaks, strict=True)]
     rank, bucket = bucket_scopes(scopes, order)
     refuse_large(bucket.values(), cards, "exact inference", "give less evidence at once, or thin out parents")
     waiting: dict[int, list[int]] = {variable: [] for variable in order}
@@ -236,7 +242,7 @@ def sum_gradients(
     for number in range(len(factors)):
         place(number)
     messages: dict[int, tuple[int, float]] = {}
-    log_scale = 0.0
+    log_scale = sum(math.log(peak) for peak in peaks)
     for variable in order:
         scope = bucket[variable]
         shape = [cards[member] for member in scope]
@@ -265,7 +271,8 @@ def sum_gradients(
             else:
                 others = _product(above, [other for at, other in parts.items() if at != number])
                 found[number] = _collapsed(others, scope, scopes[number], rank)
-    return Gradients(float(np.prod(constants)), log_scale, [found[n] for n in range(len(factors))])
+    gradients = [found[number] / peak for number, peak in enumerate(peaks)]
+    return Gradients(float(np.prod(constants)), log_scale, gradients)
 
 
 def _product(first: Floats, others: Sequence[Floats]) -> Floats:

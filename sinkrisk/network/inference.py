@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 JOINT_TARGETS = 2
 """Up to so many targets are found from their joint distribution, without a sweep back."""
+MOST_CLASHING = 5
+"""Pieces of impossible evidence that are named."""
 
 
 def conditioned(net: Network, conditions: Conditions) -> Exact:
@@ -37,26 +39,61 @@ def conditioned(net: Network, conditions: Conditions) -> Exact:
 
 
 def _refuse_impossible(net: Network, conditions: Conditions) -> None:
-    """Raise with a smallest set of evidence that cannot occur together."""
-    clash = conditions
-    for name in [*conditions.hard, *conditions.soft]:
-        fewer = clash.without(name)
-        if np.all(np.isneginf(Exact(net, fewer).log_probability)):
-            clash = fewer
-    parts = [f"{name}={net.nodes[name].states[code]}" for name, code in clash.hard.items()]
-    parts += [f"soft evidence on {name}" for name in clash.soft]
-    set_ = [f"{name}={net.nodes[name].states[code]}" for name, code in clash.do.items()]
-    together = " together with ".join(parts)
+    """Raise with evidence that cannot occur together, as little as it takes."""
+    names = [name for name in net.order if name in conditions.hard or name in conditions.soft]
+    if not _impossible(net, conditions):
+        raise InputError(
+            Problem(
+                "evidence too improbable for floating-point numbers, though not impossible",
+                got=f"evidence on {len(names)} nodes",
+                hint="ask about fewer of them at once",
+            )
+        )
+    clash = _clash(net, conditions, names)
+    parts = [f"soft evidence on {n}" if n in conditions.soft else _told(net, conditions, n) for n in clash]
+    if len(clash) == MOST_CLASHING:
+        parts.append(f"some of the other {len(names) - len(clash)} pieces of evidence")
+    set_ = [f"{name}={net.nodes[name].states[code]}" for name, code in conditions.do.items()]
+    if len(set_) > MOST_CLASHING:
+        set_[MOST_CLASHING:] = [f"and {len(set_) - MOST_CLASHING} more"]
     raise InputError(
         Problem(
             "impossible evidence: its probability is zero",
-            got=together + (f" under do({', '.join(set_)})" if set_ else ""),
+            got=" together with ".join(parts) + (f" under do({', '.join(set_)})" if set_ else ""),
             hint="no state of the other nodes allows it; drop one of these",
         )
     )
 
 
-def evidence_probability(net: Network, evidence: Evidence, do: Mapping[str, str] | None = None) -> float:
+def _told(net: Network, conditions: Conditions, name: str) -> str:
+    return f"{name}={net.nodes[name].states[conditions.hard[name]]}"
+
+
+def _impossible(net: Network, conditions: Conditions) -> bool:
+    """Whether the zeros of the tables forbid the evidence, however small the other numbers are."""
+    return bool(np.all(np.isneginf(Exact(net, conditions, support=True).log_probability)))
+
+
+def _clash(net: Network, conditions: Conditions, names: Sequence[str]) -> list[str]:
+    """Evidence that clashes, halving what is left; each piece is needed given those before it."""
+    clash: list[str] = []
+    rest = list(names)
+    while len(clash) < MOST_CLASHING and not _impossible(net, conditions.only(clash)):
+        low, high = 0, len(rest)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _impossible(net, conditions.only([*clash, *rest[:middle]])):
+                high = middle
+            else:
+                low = middle
+        clash.append(rest[high - 1])
+        rest = rest[: high - 1]
+    return sorted(clash, key=net.position.__getitem__)
+
+
+def evidence_probability(
+    net: Network, evidence: Evidence, do: Mapping[str, str] | None = None, *, log: bool = False
+) -> float:
     """Return the exact probability of evidence, under interventions.
 
     Parameters
@@ -65,6 +102,8 @@ def evidence_probability(net: Network, evidence: Evidence, do: Mapping[str, str]
     evidence : mapping
         Node -> state, or node -> likelihood per state (scaled so that its largest is 1).
     do : mapping, optional
+    log : bool
+        Return the natural logarithm: a probability below 1e-308 is nought as a number.
 
     Examples
     --------
@@ -72,8 +111,11 @@ def evidence_probability(net: Network, evidence: Evidence, do: Mapping[str, str]
     >>> net = network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
     >>> round(evidence_probability(net, {"rain": "yes"}), 12)
     0.2
+    >>> round(evidence_probability(net, {"rain": "yes"}, log=True), 6)
+    -1.609438
     """
-    return math.exp(float(Exact(net, read_conditions(net, evidence, do)).log_probability[0]))
+    value = float(Exact(net, read_conditions(net, evidence, do)).log_probability[0])
+    return value if log else math.exp(value)
 
 
 def query(
@@ -138,7 +180,7 @@ def exact_marginal(exact: Exact, name: str) -> NDArray[np.float64]:
         return np.eye(len(exact.net.nodes[name].states))[[exact.fixed[name]]]
     tree = exact.question([name], exact.net.nodes[name].region, keep=[name]).tree()
     tree.collect()
-    values = np.maximum(tree.rest()[1], 0.0).reshape(tree.draws, -1)
+    values = np.maximum(tree.rest()[0][1], 0.0).reshape(tree.draws, -1)
     return np.asarray(values / values.sum(axis=1, keepdims=True))
 
 
@@ -196,7 +238,7 @@ def _all_marginals(exact: Exact) -> dict[str, NDArray[np.float64]]:
         tree.collect()
         wanted = {net.position[name]: name for name in targets}
         if joint:
-            scope, values = tree.rest()
+            scope, values = tree.rest()[0]
             for axis, variable in enumerate(scope):
                 others = tuple(other for other in range(len(scope)) if other != axis)
                 marginal = np.maximum(values.sum(axis=others), 0.0)

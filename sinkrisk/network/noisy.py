@@ -24,6 +24,10 @@ PRODUCT_TOLERANCE = 1e-12
 """Largest departure from a product up to which a table counts as one."""
 SPLIT_FROM = 3
 """Families of fewer parents are left whole: splitting them saves nothing."""
+SPLIT_LEAST = 1e-6
+"""Least share of a probability in its cumulative one down to which differences are taken."""
+AGREES = 1e-9
+"""How far, relative to each probability, a chain of maxima may miss the table."""
 _MARGIN = 2.0**-53
 
 
@@ -65,17 +69,20 @@ def noisy_max_table(leak: Floats, effects: list[Floats]) -> Floats:
     array([[0.  , 0.5 ],
            [0.5 , 0.75]])
     """
-    drawn = leak.ndim == 2
     dims = len(effects)
     lead = leak.shape[:-1]
-    cumulative = np.cumsum(leak, axis=-1).reshape(*lead, *([1] * dims), leak.shape[-1])
+    table = leak.reshape(*lead, *([1] * dims), leak.shape[-1])
     for axis, effect in enumerate(effects):
         shape = [effect.shape[-2] if a == axis else 1 for a in range(dims)]
-        cumulative = cumulative * np.cumsum(effect, axis=-1).reshape(
-            *(effect.shape[:1] if drawn else ()), *shape, effect.shape[-1]
-        )
-    table = np.diff(cumulative, axis=-1, prepend=0.0)
-    return np.asarray(np.clip(table, 0.0, None) / table.sum(axis=-1, keepdims=True))
+        table = _larger(table, effect.reshape(*lead, *shape, effect.shape[-1]))
+    return np.asarray(table / table.sum(axis=-1, keepdims=True))
+
+
+def _larger(first: Floats, second: Floats) -> Floats:
+    """Probabilities of the larger of two states: sums of positive terms, so that none is lost."""
+    below = np.cumsum(first, axis=-1)
+    below = np.concatenate([np.zeros_like(below[..., :1]), below[..., :-1]], axis=-1)
+    return np.asarray(first * np.cumsum(second, axis=-1) + below * second)
 
 
 def stated(parameters: NoisyMaxParameters) -> tuple[Floats, list[Floats]]:
@@ -156,7 +163,83 @@ def product_form(table: Floats, *, drawn: bool = False, known: bool = False) -> 
             product = product * values.reshape(len(values), *shape, values.shape[-1])
         if np.abs(product - _cumulative(tables)).max() > PRODUCT_TOLERANCE:
             return None
+        # The first state's probability is the product itself, and must hold however small it is.
+        if np.any(np.abs(product[..., 0] - tables[..., 0]) > SPLIT_LEAST * tables[..., 0]):
+            return None
     return factors if drawn else [values[0] for values in factors]
+
+
+def loses_little(table: Floats) -> bool:
+    """Whether every probability beyond the first is large beside its cumulative one."""
+    return bool(np.all(table[..., 1:] >= SPLIT_LEAST * np.cumsum(table, axis=-1)[..., 1:]))
+
+
+def push_form(table: Floats, *, drawn: bool = False) -> list[Floats] | None:
+    """Return the pushes of a noisy-max table: probabilities, none negative.
+
+    Parameters
+    ----------
+    table : ndarray ([draw,] parent states ..., states)
+        One that `product_form` takes apart.
+    drawn : bool
+        Whether the first axis runs over draws.
+
+    Returns
+    -------
+    list of ndarray ([draw,] parent states, states), or None
+        One per parent, the leak in the first; the child is the largest of them. None where the
+        table is no such largest.
+    """
+    tables = table if drawn else table[None]
+    highest = int(np.argmax(tables[..., 0].mean(axis=0)))
+    anchor = tuple(int(code) for code in np.unravel_index(highest, tables.shape[1:-1]))
+    leak = _at(tables, anchor, None)
+    if np.any(leak[:, 0] <= 0.0):
+        return None
+    reached = np.cumsum(leak, axis=-1)[:, None, :]
+    pushes = [_at(tables, anchor, 0)]
+    for axis in range(1, tables.ndim - 2):
+        rows = _at(tables, anchor, axis)
+        push = np.zeros_like(rows)
+        below = np.zeros(rows.shape[:-1])
+        for state in range(rows.shape[-1]):
+            # What the leak alone brings here is taken off; a rest below its rounding is none.
+            rest = rows[..., state] - leak[:, None, state] * below
+            if np.any(rest < -PRODUCT_TOLERANCE):
+                return None
+            push[..., state] = np.maximum(rest, 0.0) / reached[..., state]
+            below = below + push[..., state]
+        pushes.append(push / push.sum(axis=-1, keepdims=True))
+    lead = tables.shape[:1]
+    none = np.broadcast_to(np.eye(tables.shape[-1])[0], (*lead, tables.shape[-1]))
+    if np.any(np.abs(noisy_max_table(none, pushes) - tables) > AGREES * tables):
+        return None
+    return pushes if drawn else [values[0] for values in pushes]
+
+
+def chain(pushes: list[Floats]) -> list[Floats]:
+    """Return the factors of a chain of maxima: the largest so far, parent by parent.
+
+    Parameters
+    ----------
+    pushes : list of ndarray ([draw,] parent states, states)
+
+    Returns
+    -------
+    list of ndarray
+        The first ([draw,] parent states, states), the others ([draw,] parent states, largest so
+        far, largest then).
+
+    Examples
+    --------
+    >>> half = np.array([[1.0, 0.0], [0.5, 0.5]])
+    >>> chain([half, half])[1][1]
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+    states = pushes[0].shape[-1]
+    before = np.eye(states)
+    return [pushes[0], *(_larger(before, push[..., None, :]) for push in pushes[1:])]
 
 
 def _at(tables: Floats, anchor: tuple[int, ...], axis: int | None) -> Floats:

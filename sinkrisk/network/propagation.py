@@ -2,11 +2,11 @@
 
 Variables are numbers; a factor is (variables, array), one axis per variable in that order. `DRAW` is
 the number of the variable that runs over drawn tables: it is never summed. Two factors are
-multiplied and summed in one matrix product, so that the largest tables are never stored; messages
-follow Shafer and Shenoy
-(1990): none is ever divided out, so factors may hold negative numbers, as the difference matrices
-of noisy-max families do (see `noisy`). Koller and Friedman (2009), Probabilistic Graphical Models,
-chapters 9 and 10.
+multiplied and summed in one matrix product, so that the largest tables are never stored, and what
+comes out is scaled before it could underflow; messages follow Shafer and Shenoy (1990): none is
+ever divided out, so factors may hold negative numbers, as the difference matrices of noisy-max
+families do (see `noisy`). Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9
+and 10.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ DRAW = -1
 """The variable that runs over draws."""
 CANCELLATION = 1e-13
 """A sum of terms of both signs smaller than this share of them is rounding: nought."""
+EASY = 1e-100
+"""Products whose largest entry is smaller than this, or larger than its inverse, are scaled."""
 
 
 class Propagation:
@@ -74,9 +76,27 @@ class Propagation:
             (values.shape[scope.index(DRAW)] for scope, values in factors if DRAW in scope), default=1
         )
         self.log_scale: Floats = np.zeros(self.draws)
-        for factor in factors:
-            self._place(factor)
+        alone: dict[tuple[int, ...], list[Floats]] = {}
+        for scope, values in factors:
+            if len(scope) - (DRAW in scope) <= 1 and values.min() >= 0.0:
+                alone.setdefault(scope, []).append(values)
+            else:
+                self._place((scope, values))
+        for scope, several in alone.items():
+            self._place(self._joined(scope, several))
         self._shape(cards)
+
+    def _joined(self, scope: tuple[int, ...], several: Sequence[Floats]) -> Factor:
+        """Multiply factors over one variable in logarithms: hundreds of observed children may meet."""
+        if scope and len(several) == 1:
+            return scope, several[0]
+        with np.errstate(divide="ignore"):
+            logs = np.asarray(np.sum([np.log(values) for values in several], axis=0))
+        axes = tuple(axis for axis, variable in enumerate(scope) if variable != DRAW)
+        peak = logs.max(axis=axes, keepdims=True)
+        finite = np.where(np.isneginf(peak), 0.0, peak)
+        self.log_scale = self.log_scale + finite.reshape(-1)
+        return scope, np.exp(logs - finite)
 
     def _place(self, factor: Factor) -> None:
         ranks = [self._rank[variable] for variable in factor[0] if variable in self._rank]
@@ -108,26 +128,31 @@ class Propagation:
             if after is not None:
                 self._children[after].append(variable)
 
-    def collect(self) -> Floats:
-        """Sweep upwards; return the logarithm of the sum over everything, per draw (-inf: nought)."""
+    def collect(self) -> None:
+        """Sweep upwards; what messages are divided by is counted in `log_scale`, per draw."""
         for variable in self.order:
             incoming = [self._up[child] for child in self._children[variable]]
-            message, scale = _scaled(contracted([*self._own[variable], *incoming], self.scope[variable]))
-            with np.errstate(divide="ignore"):
-                self.log_scale = self.log_scale + np.log(scale)
+            product, eased = contracted([*self._own[variable], *incoming], self.scope[variable])
+            message, log = _scaled(product)
+            self.log_scale = self.log_scale + eased + log
             self._up[variable] = message
-        total = self._left((DRAW,) if self.draws > 1 else ())
+
+    def total(self) -> Floats:
+        """Return, after `collect`, the logarithm of the sum over everything, per draw (-inf: nought)."""
+        values, log = self._left((DRAW,) if self.draws > 1 else ())
         with np.errstate(divide="ignore"):
-            return self.log_scale + np.log(np.maximum(total, 0.0))
+            return np.asarray(self.log_scale + log + np.log(np.maximum(values, 0.0)))
 
-    def rest(self) -> Factor:
-        """Return what is left over the variables kept, up to the factor exp(`log_scale`)."""
+    def rest(self) -> tuple[Factor, Floats]:
+        """Return, after `collect`, what is left over the variables kept, and the logarithm of its scale."""
         scope = (*((DRAW,) if self.draws > 1 else ()), *self.kept)
-        return scope, self._left(scope)
+        values, log = self._left(scope)
+        return (scope, values), self.log_scale + log
 
-    def _left(self, scope: tuple[int, ...]) -> Floats:
+    def _left(self, scope: tuple[int, ...]) -> tuple[Floats, Floats]:
         loose = [self._up[variable] for variable in self.order if self.parent[variable] is None]
-        return _ordered(contracted([*self._rest, *loose], scope), scope)
+        factor, log = contracted([*self._rest, *loose], scope)
+        return _ordered(factor, scope), log
 
     def marginals(self, wanted: Collection[int]) -> dict[int, Floats]:
         """Sweep back after `collect`; return normalised marginals (draw, state) of those wanted."""
@@ -147,28 +172,39 @@ class Propagation:
             if variable in wanted:
                 everything = [*fixed, *(self._up[child] for child in children)]
                 scope = (*((DRAW,) if self.draws > 1 else ()), variable)
-                belief = np.maximum(_ordered(contracted(everything, scope), scope), 0.0)
+                belief = np.maximum(_ordered(contracted(everything, scope)[0], scope), 0.0)
                 belief = belief.reshape(-1, belief.shape[-1])
                 result[variable] = belief / belief.sum(axis=1, keepdims=True)
             for child in children:
                 if child in needed:
                     others = [self._up[other] for other in children if other != child]
-                    down[child] = _scaled(contracted([*fixed, *others], self.scope[child]))[0]
+                    down[child] = _scaled(contracted([*fixed, *others], self.scope[child])[0])[0]
         return {variable: result[variable] for variable in wanted}
 
 
-def contracted(factors: Sequence[Factor], scope: Collection[int]) -> Factor:
-    """Multiply factors and sum out what is not in `scope`; variables nobody names are left out."""
+def contracted(factors: Sequence[Factor], scope: Collection[int]) -> tuple[Factor, Floats]:
+    """Multiply factors and sum out what is not in `scope`; variables nobody names are left out.
+
+    Returns
+    -------
+    Factor
+    ndarray (draw,) or (1,)
+        Logarithm of what the product was divided by on the way.
+    """
+    log: Floats = np.zeros(1)
     waiting = sorted(factors, key=lambda factor: factor[1].size)
     if not waiting:
-        return (), np.ones(())
+        return ((), np.ones(())), log
     while len(waiting) > 1:
         first, second = waiting.pop(0), waiting.pop(0)
         later = {variable for other in waiting for variable in other[0]}
         product = _pair(first, second, later.union(scope))
+        if (waiting and not EASY < np.abs(product[1]).max() < 1.0 / EASY) or DRAW in product[0]:
+            product, more = _scaled(product)
+            log = log + more
         waiting.append(product)
         waiting.sort(key=lambda factor: factor[1].size)
-    return _summed(waiting[0], scope)
+    return _summed(waiting[0], scope), log
 
 
 def _summed(factor: Factor, scope: Collection[int]) -> Factor:
@@ -196,8 +232,11 @@ def _pair(first: Factor, second: Factor, scope: Collection[int]) -> Factor:
     b, shape_b = _blocks(two, batch, inner, right)
     product = np.matmul(a, b) if inner else a * b
     if inner and (a.min() < 0.0 or b.min() < 0.0):
-        whole = np.matmul(np.abs(a), np.abs(b))
-        product = np.where(np.abs(product) <= CANCELLATION * whole, 0.0, product)
+        # The product of the lengths bounds every sum of terms (Cauchy and Schwarz): cheap to ask first.
+        bound = np.sqrt((a * a).sum(axis=2)[:, :, None] * (b * b).sum(axis=1)[:, None, :])
+        if np.any(np.abs(product) < 2.0 * CANCELLATION * bound):
+            whole = np.matmul(np.abs(a), np.abs(b))
+            product = np.where(np.abs(product) <= CANCELLATION * whole, 0.0, product)
     shape = (*shape_a[: len(batch) + len(left)], *shape_b[len(batch) + len(inner) :])
     return (*batch, *left, *right), product.reshape(shape)
 
@@ -265,11 +304,12 @@ def _ordered(factor: Factor, scope: Sequence[int]) -> Floats:
 
 
 def _scaled(factor: Factor) -> tuple[Factor, Floats]:
-    """Return the factor with its largest entry, per draw, one; and what it was divided by.
+    """Return the factor with its largest entry, per draw, one; and the logarithm of the divisor.
 
     Without it long chains of evidence would underflow.
     """
     variables, values = factor
     axes = tuple(axis for axis, variable in enumerate(variables) if variable != DRAW)
     scale = np.abs(values).max(axis=axes, keepdims=True)
-    return (variables, values / np.where(scale > 0.0, scale, np.inf)), scale.reshape(-1)
+    with np.errstate(divide="ignore"):
+        return (variables, values / np.where(scale > 0.0, scale, np.inf)), np.log(scale.reshape(-1))
