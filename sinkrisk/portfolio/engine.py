@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sinkrisk.portfolio import gate, kernel, ledgers, stores, variables
+from sinkrisk.portfolio import gate, kernel, ledgers, rows, stores, variables
 
 Floats = NDArray[np.float64]
 
@@ -172,68 +173,83 @@ def counted_share(block: Block, layout: Layout) -> Floats:
     return removal * _get(block, "additionality", layout) * _get(block, "efficiency", layout)
 
 
-def _inputs(block: Block, layout: Layout) -> kernel.Inputs:
+def _inputs(block: Block, layout: Layout) -> rows.Inputs:
     def get(name: str) -> Floats:
         return _get(block, name, layout)
 
     available, _ = available_capacity(block, layout)
     fraction, passive = deployment(block, layout)
+    kept = block_stores(block, layout)
+    # Without capacity nothing is captured, so the infinite use of nothing is called 0.
+    inverse = np.divide(1.0, available, out=np.zeros_like(available), where=available > 0.0)
+    cells = {
+        "available": available, "inverse": inverse, "fraction": fraction, "passive": passive,
+        "survival": kept.survival, "durable": kept.durable,
+    }  # fmt: skip
+    share, years = get("suitability_share"), get("saturation_years")
+    # A store of no potential holds nothing, but nothing is captured there either.
+    room = (get("potential") * np.where(np.isinf(years), 0.0, years))[:, :, None] * share
+    fullness = np.divide(1.0, room, out=np.zeros_like(room), where=room > 0.0)
+    spots = {"share": share, "fullness": fullness, "late": kept.late, "fast_late": kept.fast_late}
+    pools = {
+        "kept": kept.kept, "filled": kept.filled, "fast_kept": kept.fast_kept, "fast_filled": kept.fast_filled
+    }  # fmt: skip
     removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
     experience = get("experience")
     if "experience" not in block:
         experience = get("current_capacity") * variables.EXPERIENCE_YEARS
-    share, years = get("suitability_share"), get("saturation_years")
-    # inf times a share of 0 is no number; nothing is captured there either.
-    room = np.full(share.shape, np.inf)
-    np.multiply(
-        (get("potential") * np.where(np.isinf(years), 0.0, years))[:, :, None],
-        share,
-        out=room,
-        where=np.isfinite(years)[:, :, None] & (share > 0.0),
-    )
-    return kernel.Inputs(
-        available=available,
-        fraction=fraction,
-        passive=passive,
-        share=share,
-        room=room,
-        use=resource_use(block, layout),
+    paths = {
+        "removal": removal,
+        "avoided": avoided,
+        "utilised": utilised,
+        "counted": get("additionality") * get("efficiency"),
+        "rate": kept.rate,
+        "fast_share": get("fast_share"),
+        "cost": get("cost"),
+        "energy": get("energy"),
+        "learning": np.log2(1.0 - get("learning_rate")),
+        "experience": experience,
+        "cost_floor": get("cost_floor"),
+        "scarcity": get("scarcity"),
+        "foregone": get("foregone_regrowth"),
+        "non_co2": get("non_co2"),
+        "young": get("non_co2_young"),
+        "fade": get("non_co2_fade"),
+        "delay": get("verification_delay"),
+    }
+    alone = {
+        "headroom": get("reallocation_headroom"), "setback": get("setback"),
+        "slope": get("cost_slope"), "exponent": get("cost_exponent"),
+    }  # fmt: skip
+
+    def stack(names: Sequence[str], values: Mapping[str, NDArray[Any]]) -> Floats:
+        out = np.empty((share.shape[0], len(names), *values[names[0]].shape[1:]))
+        for row, name in enumerate(names):
+            out[:, row] = values[name]
+        return out
+
+    return rows.Inputs(
+        cell=stack(rows.CELL_ROWS, cells),
+        spot=stack(rows.SPOT_ROWS, spots),
+        pool=stack(rows.POOL_ROWS, pools),
+        path=stack(rows.PATH_ROWS, paths),
+        alone=stack(rows.ALONE_ROWS, alone),
+        need=resource_use(block, layout),
         supply=_supply(block, layout),
         effect=get("coupling_effect"),
         grid=np.ascontiguousarray(get("grid_intensity").transpose(0, 2, 1)),
-        headroom=get("reallocation_headroom"),
-        setback=get("setback"),
-        slope=get("cost_slope"),
-        exponent=get("cost_exponent"),
-        removal=removal,
-        avoided=avoided,
-        utilised=utilised,
-        counted=get("additionality") * get("efficiency"),
-        cost=get("cost"),
-        energy=get("energy"),
-        learning=np.log2(1.0 - get("learning_rate")),
-        experience=experience,
-        cost_floor=get("cost_floor"),
-        scarcity=get("scarcity"),
-        foregone=get("foregone_regrowth"),
-        non_co2=get("non_co2"),
-        young=get("non_co2_young"),
-        fade=get("non_co2_fade"),
-        fast_share=get("fast_share"),
-        delay=get("verification_delay"),
-        stores=block_stores(block, layout),
     )
 
 
-def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) -> kernel.Plans:
+def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) -> rows.Plans:
     """Return the kernel's form of plans (f, p, q) of the world or (f, p, r, q) of regions, GtCO2/yr."""
     regional = planned.ndim == 4
     world = planned.sum(axis=2) if regional else planned
     resources = list(layout.resources)
-    return kernel.Plans(
-        world=np.zeros((0, 1, 1)) if regional else np.array(world, float, order="C"),
+    return rows.Plans(
+        world=np.zeros((0, 1, 1)) if regional else np.ascontiguousarray(world.transpose(0, 2, 1)),
         regional=np.ascontiguousarray(planned.transpose(0, 3, 1, 2)) if regional else np.zeros((0, 1, 1, 1)),
-        planned=np.array(world, float, order="C"),
+        planned=np.ascontiguousarray(world.transpose(0, 2, 1)),
         used=np.ascontiguousarray((world > 0.0).any(axis=2)),
         coordinated=np.array(coordinated, bool),
         bounds=np.array(layout.bounds, float),
@@ -244,18 +260,17 @@ def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) 
     )
 
 
-def make_results(wanted: Sequence[str], samples: int, portfolios: int, layout: Layout) -> kernel.Results:
+def make_results(wanted: Sequence[str], samples: int, portfolios: int, layout: Layout) -> rows.Results:
     """Return arrays of zeros for the wanted outcomes; of the others there is none."""
-    flows = [name for name in kernel.KERNEL_FLOWS if name in wanted]
-    place = np.array([flows.index(n) if n in flows else -1 for n in kernel.KERNEL_FLOWS], np.int64)
+    chosen = [code for code, name in enumerate(rows.KERNEL_FLOWS) if name in wanted]
     p, r, q, z = layout.pathways, layout.regions, layout.periods, len(layout.resources)
 
     def room(name: str, *shape: int) -> Floats:
         return np.zeros((samples if name in wanted else 0, portfolios, *shape))
 
-    return kernel.Results(
-        place=place,
-        flows=np.zeros((len(flows), samples, portfolios, p, q)),
+    return rows.Results(
+        chosen=np.array(chosen, np.int64),
+        flows=np.zeros((len(chosen), samples, portfolios, p, q)),
         retained=room("retained", p),
         captured_in=room("captured_in", r, q),
         cost_in=room("cost_in", r, q),
@@ -264,13 +279,9 @@ def make_results(wanted: Sequence[str], samples: int, portfolios: int, layout: L
     )
 
 
-def named(results: kernel.Results) -> dict[str, Floats]:
+def named(results: rows.Results) -> dict[str, Floats]:
     """Return the arrays of the outcomes by name, all but `planned`; sample and portfolio first."""
-    out = {
-        name: results.flows[place]
-        for name, place in zip(kernel.KERNEL_FLOWS, results.place, strict=True)
-        if place >= 0
-    }
+    out = {rows.KERNEL_FLOWS[code]: results.flows[row] for row, code in enumerate(results.chosen)}
     others = {
         "retained": results.retained,
         "captured_in": results.captured_in,
@@ -282,7 +293,7 @@ def named(results: kernel.Results) -> dict[str, Floats]:
 
 
 def simulate_block(
-    block: Block, layout: Layout, plans: kernel.Plans, results: kernel.Results, first: int = 0
+    block: Block, layout: Layout, plans: rows.Plans, results: rows.Results, first: int = 0
 ) -> None:
     """Simulate every portfolio on one block of samples, writing `results` from row `first` on.
 
@@ -292,9 +303,9 @@ def simulate_block(
         Inputs by name, sample axis first, dims and units of `variables.INPUTS`; optional ones may be
         absent and then take their neutral value.
     layout : Layout
-    plans : kernel.Plans
+    plans : rows.Plans
         From `make_plans`.
-    results : kernel.Results
+    results : rows.Results
         From `make_results`, zero beforehand.
     first : int
         Row of the block's first sample.

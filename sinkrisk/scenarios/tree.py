@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.available import durable_fraction
 from sinkrisk.portfolio.ledgers import FLOW_CLASSES
 from sinkrisk.portfolio.measuring import annuity
-from sinkrisk.portfolio.simulation import durable_fraction
 from sinkrisk.scenarios import reduction
 
 Floats = NDArray[np.float64]
