@@ -79,7 +79,7 @@ def abatement_curves(
     prices : array_like, (price,)
         USD/tCO2, rising: the levels at which the curves are evaluated.
     region, period : str or sequence of str, optional
-        Which ones; all when left out, and the ``world``, the sum of all regions, besides.
+        Which ones; all when left out, after the ``world``, the sum of all regions.
     level : float
         Mass of the equal-tailed band of the tonnes at a given price.
     ledgers : sequence of {"removal", "avoided", "utilisation"}
@@ -269,7 +269,7 @@ def _checked(
         found.add("level outside its range", got=level, allowed="0 < level < 1", key="level")
     chosen = []
     for key, given, known in (
-        ("region", region, [*(str(v) for v in drawn["region"].values), WORLD]),
+        ("region", region, [WORLD, *(str(v) for v in drawn["region"].values)]),
         ("period", period, [str(v) for v in drawn["period"].values]),
     ):
         names = known if given is None else [given] if isinstance(given, str) else list(given)

@@ -57,7 +57,8 @@ def credit_discounts(
     -------
     Dataset
         ``factors`` (sample, pathway, factor), 1; ``discount`` (sample, pathway), their product: durable
-        net tonnes (with premium) behind one tonne captured; ``probability`` (sample). Only creditable
+        net tonnes (with premium) behind one tonne captured into the ledger of removal; ``probability``
+        (sample). Only creditable
         pathways, those of the ledger of avoided emissions left out: an avoided tonne never exchanges
         for a removed one.
 
@@ -234,7 +235,7 @@ def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
     rate = exchange_rates(discounts, level=level).sel(pathway=best, other=worst)
     low, middle, high = (float(rate.sel(statistic=s)) for s in ("low", "median", "high"))
     return (
-        f"A tonne captured by {best} holds {most:.2f} credited tonnes, the most; one by "
+        f"A tonne that {best} books as removal holds {most:.2f} credited tonnes, the most; one by "
         f"{worst} {least:.2f}, the least, above all for its "
         f"{heaviest.replace('_', ' ')}. "
         f"One credit of {best} is worth {middle:.3g} of {worst} (median; {level:.0%} equal-tailed interval "

@@ -51,7 +51,7 @@ def test_two_pathways_by_hand():
     np.testing.assert_allclose(north.sel(pathway="daccs"), 0.5 * daccs, atol=1e-12)
     np.testing.assert_allclose(north.sel(pathway="biochar"), 0.5 * biochar, atol=1e-12)
     assert float(north.sel(pathway="enhanced_weathering").max()) == 0.0
-    assert curves["region"].values.tolist() == [*REGIONS, "world"]
+    assert curves["region"].values.tolist() == ["world", *REGIONS]
 
 
 def test_institutions_stop_the_use_at_the_fraction_they_let_through():

@@ -56,12 +56,27 @@ def test_confidence_is_over_the_draws():
     np.testing.assert_allclose(weighted["rank_acceptability"][:, 0], [0.3, 0.7])
 
 
-def test_blocks_do_not_change_the_result(monkeypatch):
-    scores = np.random.default_rng(2).random((300, 4, 3))
-    whole = risk.smaa(scores, rng=3)
-    monkeypatch.setattr("sinkrisk.risk.acceptability.BLOCK_VALUES", 100)
-    for name, values in risk.smaa(scores, rng=3).items():
-        np.testing.assert_allclose(values, whole[name], atol=1e-12)
+def test_kernels_equal_the_plain_definition():
+    rng = np.random.default_rng(2)
+    # Rounded scores make ties common.
+    scores = rng.random((300, 4, 3)).round(1)
+    weights = dirichlet_weights(300, np.ones(3), rng=4)
+    out = risk.smaa(scores, weights=weights, rng=3)
+    order = np.random.default_rng(3).permutation(300)
+    value = np.zeros((300, 4))
+    for c in range(3):
+        value = value + weights[order, c : c + 1] * scores[:, :, c]
+    better = value[:, None, :] > value[:, :, None]
+    rank = better.sum(axis=2)
+    expected = np.stack([(rank == k).mean(axis=0) for k in range(4)], axis=1)
+    np.testing.assert_allclose(out["rank_acceptability"], expected, atol=1e-12)
+    np.testing.assert_allclose(out["pairwise"], better.mean(axis=0).T, atol=1e-12)
+    for a in range(4):
+        centre = weights[order][rank[:, a] == 0].mean(axis=0)
+        np.testing.assert_allclose(out["central_weight"][a], centre, atol=1e-12)
+        mine = sum(out["central_weight"][a, c] * scores[:, :, c] for c in range(3))
+        first = mine[:, a] >= mine.max(axis=1)
+        assert out["confidence"][a] == pytest.approx(first.mean(), abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
