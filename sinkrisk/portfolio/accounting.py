@@ -112,14 +112,15 @@ def deploy(f: int, q: int, active: Ints, planned: Floats, w: Floats, o: Floats) 
 @numba.njit(nogil=True, error_model="numpy")
 def _unit_cost(p: int, q: int, path: Floats, bounds: Floats, o: Floats) -> float:
     """Return the unit cost that learning has reached by the middle of a period, USD/t."""
-    unit = path[UNIT_COST, p]
+    unit: float = path[UNIT_COST, p]
     if path[LEARNING, p] == 0.0 or path[EXPERIENCE, p] <= 0.0:
         return unit
     so_far = 0.0
     for other in range(q + 1):
         years = (bounds[other + 1] - bounds[other]) * (0.5 if other == q else 1.0)
         so_far += years * (o[DEPLOYED, p, other] + o[RECEIVED, p, other])
-    return unit * max(path[COST_FLOOR, p], (1.0 + so_far / path[EXPERIENCE, p]) ** path[LEARNING, p])
+    fall: float = (1.0 + so_far / path[EXPERIENCE, p]) ** path[LEARNING, p]
+    return unit * max(fall, float(path[COST_FLOOR, p]))
 
 
 @numba.njit(nogil=True, error_model="numpy")

@@ -85,7 +85,7 @@ def simulate_to_zarr(
     if not _resumable(target, identity, resume):
         _create(target, drawn, task, {"digest": identity, "blocks": len(starts), "complete": []})
     group = zarr.open_group(target, mode="r+")
-    progress = dict(group.attrs[PROGRESS])
+    progress: dict[str, Any] = group.attrs.asdict()[PROGRESS]
     done = set(_expand(progress["complete"]))
     todo = [k for k in range(len(starts)) if k not in done]
     for number in _stream(drawn, task, group, starts, todo):

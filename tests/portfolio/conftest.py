@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from sinkrisk.portfolio.variables import OPTIONAL, RESOURCES
+
 PATHWAYS = {
     # pathway: (classes, flow class)
     "beccs": ("land_based;geological", "removal"),
@@ -75,6 +77,42 @@ def build_drawn(n: int = 64, seed: int = 1, *, passive: bool = True, pathways: A
             "period_start": ("period", [2025, 2035, 2050]),
             "period_length": ("period", [10, 15, 51], {"units": "yr"}),
         },
+    )
+
+
+def full_drawn(n: int = 64, seed: int = 1) -> xr.Dataset:
+    """`build_drawn` with every optional input in use, each with its unit where it has one."""
+    rng = np.random.default_rng([seed, 7])
+    drawn = build_drawn(n, seed=seed)
+    sizes = dict(drawn.sizes) | {"resource": len(RESOURCES), "coupling": 4}
+    ranges = {
+        "years_per_trl": (0.0, 3.0), "resource_use": (0.0, 3.0), "resource_supply": (0.1, 5.0),
+        "coupling_effect": (-1.5, 1.5), "additionality": (0.4, 1.0), "efficiency": (0.4, 1.0),
+        "learning_rate": (0.0, 0.3), "experience": (0.0, 2.0), "cost_floor": (0.0, 0.8),
+        "scarcity": (0.0, 1.0),
+        "grid_intensity": (0.0, 0.1), "foregone_regrowth": (0.0, 0.2), "non_co2": (-0.1, 0.3),
+        "non_co2_young": (0.0, 0.5), "non_co2_fade": (5.0, 50.0), "fast_share": (0.0, 0.5),
+        "fast_half_life": (1.0, 20.0), "saturation_years": (2.0, 60.0), "hazard_exponent": (0.0, 2.0),
+        "shock_severity": (0.0, 2.5), "late_hazard": (0.0, 0.02), "setback": (0.0, 1.0),
+        "verification_delay": (0.0, 20.0),
+    }  # fmt: skip
+    assert set(ranges) == set(OPTIONAL)
+    for name, (low, high) in ranges.items():
+        variable = OPTIONAL[name]
+        values = rng.uniform(low, high, (n, *(sizes[d] for d in variable.dims)))
+        if name == "resource_use":
+            values *= rng.random(values.shape) < 0.5
+        if variable.infinite:
+            values[rng.random(values.shape) < 0.3] = np.inf
+        attrs = {"units": variable.unit} if variable.unit else {}
+        drawn[name] = ("sample", *variable.dims), values, attrs
+    return drawn.assign_coords(
+        resource=list(RESOURCES),
+        resource_unit=("resource", list(RESOURCES.values())),
+        creditable=("pathway", [p != "oae" for p in drawn["pathway"].values]),
+        coupling_pathway=("coupling", ["beccs", "forests", "enhanced_weathering", "oae"]),
+        coupling_with=("coupling", ["biochar", "biochar", "beccs", "beccs"]),
+        coupling_kind=("coupling", ["yield", "yield", "cost", "energy"]),
     )
 
 
