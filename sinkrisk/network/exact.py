@@ -8,7 +8,6 @@ that would lose tiny probabilities, as a chain of maxima.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,10 +16,10 @@ import numpy as np
 
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions
-from sinkrisk.network.factors import bucket_scopes
 from sinkrisk.network.noisy import chain, loses_little, product_form, push_form
 from sinkrisk.network.ordering import order_cells, search_order
 from sinkrisk.network.propagation import DRAW, MAX_CLIQUE_CELLS, Propagation
+from sinkrisk.network.sizing import chain_scopes, largest_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 EXTRA_CELLS = 3.0
 """How many times its cells evidence elsewhere may add before a question gets an order of its own."""
-CHAINED_CELLS = MAX_CLIQUE_CELLS // 16
+CHAINED_CELLS = MAX_CLIQUE_CELLS // 4
 """Largest table of the network up to which noisy-max families may be chains; else they stay split."""
 
 
@@ -48,6 +47,9 @@ class Exact:
     support : bool
         Put every probability above nought to the same, in place of `tables`: what is then
         impossible is so by the zeros of the tables, not by rounding.
+    summed : bool
+        Sum the evidence up, region by region; else `log_probability` stays nought, and only `whole`
+        may be asked.
 
     Attributes
     ----------
@@ -62,6 +64,7 @@ class Exact:
         tables: Mapping[str, Floats] | None = None,
         *,
         support: bool = False,
+        summed: bool = True,
     ) -> None:
         self.net, self.conditions = net, conditions
         self._tables = {} if tables is None else tables
@@ -74,7 +77,7 @@ class Exact:
         self.fixed = {**conditions.hard, **conditions.do}
         self.cards = [len(node.states) for node in net.nodes.values()] * 2
         self._seen: dict[str | None, list[str]] = {}
-        for name in [*conditions.hard, *conditions.soft]:
+        for name in [*conditions.hard, *conditions.soft] if summed else ():
             self._seen.setdefault(self._block(name), []).append(name)
         self._log_scale: Floats = np.zeros(1)
         self._summaries = {region: self._summary(region) for region in self._seen if region is not None}
@@ -127,6 +130,12 @@ class Exact:
             [name for name in keep if name not in self.fixed],
             [name for name in order if name in near],
         )
+
+    def whole(self, targets: Sequence[str]) -> Question:
+        """Return all that matters to targets, evidence of every region included, as one sum."""
+        near = self.net.ancestors([*targets, *self.conditions.hard, *self.conditions.soft], self.parents)
+        names = [name for name in self.net.order if name in near]
+        return self._question(names, (), targets, names)
 
     def _question(
         self,
@@ -230,14 +239,17 @@ class Exact:
         """Whether the parts of a noisy-max family are a chain, and the parts; None: it is whole."""
         rule = self.net.nodes[name].rule
         if rule not in self._split:
-            if rule in self._tables:
+            if rule not in self.net.split_tables:
+                self.net.split_tables[rule] = product_form(self.net.tables[name])
+            stated = self.net.split_tables[rule]
+            if rule in self._tables and stated is None:
+                # Draws of a table that is no product are not looked at: that would cost more than it saves.
+                self._split[rule] = None
+            elif rule in self._tables:
                 known = self.net.rules[rule].noisy is not None
                 parts = product_form(self._tables[rule], drawn=True, known=known)
                 self._split[rule] = None if parts is None else self._best(parts, self._tables[rule], True)
             else:
-                if rule not in self.net.split_tables:
-                    self.net.split_tables[rule] = product_form(self.net.tables[name])
-                stated = self.net.split_tables[rule]
                 self._split[rule] = None if stated is None else self._best(stated, self.net.tables[name])
         return self._split[rule]
 
@@ -258,15 +270,10 @@ class Exact:
             if parts is None:
                 scopes.append((*above, own))
             elif parts[0]:
-                scopes += _linked(above, own, self._chain_links(name))
+                scopes += chain_scopes(above, own, self._chain_links(name))
             else:
                 scopes += [(len(self.net) + own, member) for member in (*above, own)]
         return scopes
-
-
-def _linked(above: Sequence[int], own: int, links: Sequence[int]) -> list[tuple[int, ...]]:
-    largest = [*links, own]
-    return [(parent, *largest[max(number - 1, 0) : number + 1]) for number, parent in enumerate(above)]
 
 
 def _support(table: Floats) -> Floats:
@@ -277,21 +284,9 @@ def _support(table: Floats) -> Floats:
 def chains_fit(net: Network) -> bool:
     """Whether exact inference stays small with every noisy-max family as a chain; asked once."""
     if "chains" not in net.orders:
-        exact = Exact(net, Conditions({}, {}, {}))
-        scopes: list[tuple[int, ...]] = []
-        for name in net.order:
-            own = net.position[name]
-            above = tuple(net.position[parent] for parent in net.nodes[name].parents)
-            rule = net.nodes[name].rule
-            if rule not in net.split_tables:
-                net.split_tables[rule] = product_form(net.tables[name])
-            split = net.split_tables[rule] is not None
-            scopes += _linked(above, own, exact._chain_links(name)) if split else [(*above, own)]
-        order = search_order(scopes, exact.cards, trials=2)[0]
-        buckets = bucket_scopes(scopes, order)[1].values()
-        largest = max(math.prod(exact.cards[member] for member in scope) for scope in buckets)
+        fits = largest_table(net, CHAINED_CELLS, chained=True)[0] <= CHAINED_CELLS
         # Remembered beside the orders, as one that is there or empty.
-        net.orders["chains"] = (1,) if largest <= CHAINED_CELLS else ()
+        net.orders["chains"] = (1,) if fits else ()
     return bool(net.orders["chains"])
 
 

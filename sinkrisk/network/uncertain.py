@@ -9,16 +9,18 @@ import numpy as np
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.conditions import Evidence, known_node, read_conditions
+from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
+from sinkrisk.network.drawn_sums import SumPlan
 from sinkrisk.network.exact import Exact
 from sinkrisk.network.inference import conditioned, exact_marginal
+from sinkrisk.network.propagation import DRAW
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
-CHUNK_CELLS = 2**19
-"""Cells of the largest table times draws taken at a time: what stays in a processor's cache."""
+    Floats = NDArray[np.float64]
 
 
 def query_draws(
@@ -66,23 +68,12 @@ def query_draws(
     found.raise_if_any()
     _same_network(net, bank)
     conditions = read_conditions(net, evidence, do)
-    stated = conditioned(net, conditions)
     states = net.nodes[variable].states
-    values = np.empty((bank.size, len(states)))
+    stated = conditioned(net, conditions)
     if variable in stated.fixed:
-        values[:] = exact_marginal(stated, variable)
+        values = np.broadcast_to(exact_marginal(stated, variable), (bank.size, len(states))).copy()
     else:
-        question = stated.question([variable], net.nodes[variable].region, keep=[variable])
-        step = max(1, CHUNK_CELLS // max(question.tree().largest, 1))
-        for start in range(0, bank.size, step):
-            chunk = slice(start, min(start + step, bank.size))
-            exact = Exact(net, conditions, {rule: draws[chunk] for rule, draws in bank.draws.items()})
-            if np.any(np.isneginf(exact.log_probability)):
-                impossible = start + int(np.argmax(np.isneginf(exact.log_probability)))
-                raise InputError(
-                    Problem("evidence is impossible under a draw of the tables", got=f"draw {impossible}")
-                )
-            values[chunk] = exact_marginal(exact, variable)
+        values = marginal_draws(net, variable, bank, conditions)
     return xr.DataArray(
         values,
         dims=("draw", "state"),
@@ -90,6 +81,43 @@ def query_draws(
         name=variable,
         attrs={"units": "1", "network": net.name},
     )
+
+
+def marginal_draws(net: Network, variable: str, bank: TableBank, conditions: Conditions) -> Floats:
+    """Return the exact marginal of a node that is not fixed under every draw, ndarray (draw, state).
+
+    Raises
+    ------
+    InputError
+        Where evidence is impossible under a draw.
+    """
+    plans: dict[object, SumPlan] = {}
+    values = np.empty((bank.size, len(net.nodes[variable].states)))
+    start, step = 0, 1
+    while start < bank.size:
+        chunk = slice(start, min(start + step, bank.size))
+        tables = {rule: draws[chunk] for rule, draws in bank.draws.items()}
+        question = Exact(net, conditions, tables, summed=False).whole([variable])
+        scopes = tuple(tuple(member for member in scope if member != DRAW) for scope, _ in question.factors)
+        plan = plans.get(scopes)
+        if plan is None:
+            plan = SumPlan(scopes, question.cards, question.order, question.keep)
+            plans[scopes] = plan
+        if step == 1 < plan.block() and start == 0:
+            # The first draw has told how large the tables are.
+            step = plan.block()
+            continue
+        factors = [table if DRAW in scope else table[..., None] for scope, table in question.factors]
+        sums = np.maximum(plan.sums(factors, chunk.stop - start), 0.0).T
+        total = sums.sum(axis=1, keepdims=True)
+        if not np.all(total > 0.0):
+            impossible = start + int(np.argmin(total > 0.0))
+            raise InputError(
+                Problem("evidence is impossible under a draw of the tables", got=f"draw {impossible}")
+            )
+        values[chunk] = sums / total
+        start = chunk.stop
+    return values
 
 
 def _same_network(net: Network, bank: TableBank) -> None:

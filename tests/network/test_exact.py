@@ -140,7 +140,7 @@ def test_draws_in_chunks_are_the_same(governance, monkeypatch):
     name = "deployment_mode__ocean__open_ocean__near_term"
     evidence = {"policy_support__open_ocean__near_term": "declining"}
     whole = query_draws(governance, name, bank, evidence)
-    monkeypatch.setattr("sinkrisk.network.uncertain.CHUNK_CELLS", 2)
+    monkeypatch.setattr("sinkrisk.network.drawn_sums.MOST_DRAWS", 2)
     np.testing.assert_allclose(query_draws(governance, name, bank, evidence), whole, atol=1e-14)
 
 
