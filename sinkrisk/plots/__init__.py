@@ -19,6 +19,10 @@ if TYPE_CHECKING:
         plot_parameters as plot_parameters,
     )
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
+    from sinkrisk.plots.crediting import (
+        plot_discounts as plot_discounts,
+        plot_exchange_rates as plot_exchange_rates,
+    )
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.governance import (
         plot_jurisdictions as plot_jurisdictions,
@@ -53,7 +57,9 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_deployment_modes": ".network",
         "plot_jurisdictions": ".governance",
         "plot_scenario_effects": ".governance",
+        "plot_discounts": ".crediting",
         "plot_elicitation": ".elicitation",
+        "plot_exchange_rates": ".crediting",
         "plot_fluxes": ".annual",
         "plot_measures": ".portfolio",
         "plot_network_region": ".network_graph",

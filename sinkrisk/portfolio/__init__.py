@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         credit_sentence as credit_sentence,
         credit_table as credit_table,
         exchange_rates as exchange_rates,
+        exchange_table as exchange_table,
     )
     from sinkrisk.portfolio.deciding import (
         compare_portfolios as compare_portfolios,
@@ -100,6 +101,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "credit_sentence": ".crediting",
         "credit_table": ".crediting",
         "exchange_rates": ".crediting",
+        "exchange_table": ".crediting",
         "dominance": ".deciding",
         "learning_sentence": ".valuing",
         "net_benefit": ".valuing",

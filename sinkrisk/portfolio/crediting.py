@@ -216,6 +216,39 @@ def exchange_rates(
     )
 
 
+def exchange_table(rates: xr.DataArray) -> pd.DataFrame:
+    """Return exchange rates as a tidy table.
+
+    Parameters
+    ----------
+    rates : DataArray, (pathway, other, statistic)
+        From `exchange_rates`.
+
+    Returns
+    -------
+    DataFrame
+        pathway, other, mean, median, low, high, probability_defined, interval_kind, interval_mass; one row
+        per pair of different pathways.
+    """
+    import pandas as pd
+
+    values = rates.transpose("pathway", "other", "statistic")
+    names = [str(v) for v in values["statistic"].values]
+    rows = [
+        {
+            "pathway": str(pathway),
+            "other": str(other),
+            **dict(zip(names, map(float, values.values[i, j]), strict=True)),
+            "interval_kind": str(rates.attrs["interval_kind"]),
+            "interval_mass": float(rates.attrs["interval_mass"]),
+        }
+        for i, pathway in enumerate(values["pathway"].values)
+        for j, other in enumerate(values["other"].values)
+        if i != j
+    ]
+    return pd.DataFrame(rows)
+
+
 def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
     """Return what discounts say, in a sentence or two.
 

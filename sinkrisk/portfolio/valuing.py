@@ -186,9 +186,11 @@ def learning_sentence(table: pd.DataFrame) -> str:
             f"shuffled one. Knowing everything would be worth {perfect:.3g} {unit}."
         )
     best = acting.iloc[0]
+    # Biased down and up, but each with its own sampling error: they may cross.
+    low, high = sorted((float(best["cross_fitted"]), float(best["plug_in"])))
     return (
-        f"Most worth learning before the choice is {best['driver']}: between {best['cross_fitted']:.3g} and "
-        f"{best['plug_in']:.3g} {unit}, of {perfect:.3g} for knowing everything. {len(acting)} of "
+        f"Most worth learning before the choice is {best['driver']}: between {low:.3g} and "
+        f"{high:.3g} {unit}, of {perfect:.3g} for knowing everything. {len(acting)} of "
         f"{len(table)} drivers stand out from a shuffled one."
     )
 

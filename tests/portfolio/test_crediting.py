@@ -151,6 +151,11 @@ def test_exchange_rates_by_hand_and_their_reciprocity():
     assert (mean * mean.T >= 1.0 - 1e-12).all()
     assert (rates.sel(statistic="low") <= rates.sel(statistic="high")).all()
     assert rates.attrs["interval_mass"] == 0.8
+    table = portfolio.exchange_table(rates).set_index(["pathway", "other"])
+    count = rates.sizes["pathway"]
+    assert len(table) == count * (count - 1)
+    assert table.loc[("daccs", "forests"), "median"] == cell.sel(statistic="median").item()
+    assert set(table["interval_mass"]) == {0.8}
 
 
 def test_a_credit_that_holds_nothing_has_no_rate():
