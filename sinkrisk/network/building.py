@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+SUMS = 1e-5
+"""How far a row of a table may miss one."""
+
+
 @dataclass(frozen=True)
 class Node:
     """One node of an expanded network.
@@ -96,8 +100,15 @@ class Network:
         self.order: tuple[str, ...] = _topological(given)
         self.nodes: Mapping[str, Node] = MappingProxyType({node: given[node] for node in self.order})
         self.rules: Mapping[str, TableRule] = MappingProxyType(dict(rules))
-        for rule in self.rules.values():
+        found = Problems()
+        for key, rule in self.rules.items():
             rule.mean.setflags(write=False)
+            # Written so that what is not a number is caught too.
+            if not (np.all(rule.mean >= 0.0) and np.all(np.abs(rule.mean.sum(axis=-1) - 1.0) <= SUMS)):
+                found.add(
+                    f"table '{key}' is no table of probabilities", allowed="none negative, rows sum to 1"
+                )
+        found.raise_if_any()
         self.tables: Mapping[str, NDArray[np.float64]] = MappingProxyType(
             {node: self.rules[given[node].rule].mean for node in self.order}
         )

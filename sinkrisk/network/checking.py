@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from sinkrisk import files
-from sinkrisk.errors import Problems
+from sinkrisk.errors import InputError, Problems
 from sinkrisk.network.specification import (
     PLATES,
     PREVIOUS,
@@ -49,6 +49,7 @@ class CheckedNetwork:
     plates: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
     path: str
+    located: files.LocatedYaml
 
 
 def read_network(
@@ -81,10 +82,12 @@ def read_network(
         found.raise_if_any()
         raise AssertionError("a validation error without details") from error
     values = _plate_values(spec, plates or {}, located, found)
-    checker = _Checker(spec, _plates_named(spec, values), located, found)
+    # Without its plates nothing else of the file can be judged.
+    found.raise_if_any()
+    checker = _Checker(spec, _plates_named(spec, values, located), located, found, values)
     order = checker.run()
     found.raise_if_any()
-    return CheckedNetwork(spec, values, order, str(path))
+    return CheckedNetwork(spec, values, order, str(path), located)
 
 
 def _plate_values(
@@ -94,12 +97,19 @@ def _plate_values(
     used = {plate for node in spec.nodes.values() for plate in node.plate}
     for plate in PLATES:
         stated = spec.plates.get(plate)  # type: ignore[call-overload]
-        if plate in given:
-            values[plate] = tuple(given[plate])
-        elif isinstance(stated, list):
-            values[plate] = tuple(stated)
+        own: tuple[str, ...] | None = None
+        if isinstance(stated, list):
+            own = tuple(stated)
         elif isinstance(stated, str):
-            values[plate] = _from_priors(stated, plate)
+            own = _from_priors(stated, plate, located, found)
+        if own == () and isinstance(stated, list):
+            found.add(
+                "plate without values", got=[], key=f"plates.{plate}", row=located.line("plates", plate)
+            )
+        if plate in given:
+            values[plate] = _wanted(given[plate], own, plate)
+        elif own is not None:
+            values[plate] = own
         elif plate in used:
             found.add(
                 "plate without values",
@@ -122,20 +132,67 @@ def _plate_values(
     return values
 
 
-def _plates_named(spec: NetworkFile, values: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+def _wanted(given: Sequence[str], own: tuple[str, ...] | None, plate: str) -> tuple[str, ...]:
+    """Values of a plate asked for, among the file's and in their order."""
+    argument = {"class": "classes"}.get(plate, f"{plate}s")
+    found = Problems()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        found.add(
+            f"{argument} of a network",
+            got=given,
+            allowed="a list of names",
+            key=argument,
+            hint=f"[{given!r}]",
+        )
+        found.raise_if_any()
+    values = tuple(given)
+    if not values:
+        found.add(f"no {plate} left in the network", got=list(values), key=argument, allowed=own)
+    for value in dict.fromkeys(values):
+        if own is not None and value not in own:
+            found.add(f"the network file has no such {plate}", got=value, allowed=own, key=argument)
+        if values.count(value) > 1:
+            found.add(f"{plate} given twice", got=value, key=argument)
+    found.raise_if_any()
+    if own is not None and list(values) != [value for value in own if value in values]:
+        ordered = ", ".join(value for value in own if value in values)
+        found.add(f"{argument} out of order", got=", ".join(values), allowed=f"{ordered}", key=argument)
+    found.raise_if_any()
+    return values
+
+
+def _plates_named(
+    spec: NetworkFile, values: Mapping[str, tuple[str, ...]], located: files.LocatedYaml
+) -> Mapping[str, tuple[str, ...]]:
     """Return the values that overrides may name: those in use and the file's own."""
     known = {}
     for plate, used in values.items():
         stated = spec.plates.get(plate)  # type: ignore[call-overload]
-        own = _from_priors(stated, plate) if isinstance(stated, str) else tuple(stated or ())
+        own = (
+            _from_priors(stated, plate, located, Problems())
+            if isinstance(stated, str)
+            else tuple(stated or ())
+        )
         known[plate] = tuple(dict.fromkeys((*used, *own)))
     return known
 
 
-def _from_priors(table: str, plate: str) -> tuple[str, ...]:
+def _from_priors(table: str, plate: str, located: files.LocatedYaml, found: Problems) -> tuple[str, ...]:
+    """Values of a plate from a table of the priors: the column that bears the plate's name."""
     from sinkrisk.priors import load_table
 
-    return tuple(str(value) for value in load_table(table)[plate])
+    place = {"key": f"plates.{plate}", "row": located.line("plates", plate)}
+    fitting = {"region": "regions", "period": "periods"}.get(plate)
+    hint = f"list the {plate} names, or name the table '{fitting}'" if fitting else "list the names"
+    try:
+        values = load_table(table)
+    except InputError:
+        found.add("no such table in priors", got=table, hint=hint, **place)  # type: ignore[arg-type]
+        return ()
+    if plate not in values:
+        found.add(f"the table has no column '{plate}'", got=table, hint=hint, **place)  # type: ignore[arg-type]
+        return ()
+    return tuple(str(value) for value in values[plate])
 
 
 def _fields_at(loc: tuple[Any, ...]) -> list[str]:
@@ -167,25 +224,96 @@ def _fields_at(loc: tuple[Any, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _translate(error: ValidationError, located: files.LocatedYaml, found: Problems) -> None:
-    for item in error.errors(include_url=False, include_context=False):
-        loc = tuple(item["loc"])
-        # The discriminator's tag ("full", "ranked", ...) is part of pydantic's path but not of the file's.
+_WORDS = {
+    "string_type": "not a text",
+    "float_type": "not a number",
+    "int_type": "not a whole number",
+    "list_type": "not a list",
+    "dict_type": "not a mapping of keys to values",
+    "model_type": "not a mapping of keys to values",
+    "model_attributes_type": "not a mapping of keys to values",
+    "greater_than_equal": "below its range",
+    "less_than_equal": "above its range",
+    "finite_number": "not a finite number",
+    "literal_error": "not one of the words that may stand here",
+    "union_tag_invalid": "no such kind of table",
+    "union_tag_not_found": "missing key 'kind'",
+    "too_short": "too few values",
+    "string_too_short": "empty",
+}
+"""What pydantic finds, by its name for it, in our words."""
+_UNION = re.compile(r"^(str|list\[.*\])$")
+
+
+def told_shape(
+    error: ValidationError,
+    located: files.LocatedYaml,
+    found: Problems,
+    fields: Callable[[tuple[Any, ...]], Sequence[str] | None] = lambda loc: None,
+) -> None:
+    """Put what pydantic finds in the shape of a YAML file into our words, with keys and lines.
+
+    Parameters
+    ----------
+    error : ValidationError
+    located : LocatedYaml
+    found : Problems
+    fields : callable
+        Place in the file -> keys that may stand there.
+    """
+    told: set[tuple[str, str]] = set()
+    for item in error.errors(include_url=False):
+        # The tags of kinds and of alternatives are part of pydantic's path but not of the file's.
+        loc = tuple(part for part in item["loc"] if not _UNION.match(str(part)))
         in_file = loc[:3] + loc[4:] if loc[:1] == ("nodes",) and loc[2:3] == ("table",) else loc
-        key = ".".join(map(str, in_file))
+        key = ".".join(map(str, in_file)) or None
         row = located.line(*in_file)
+        context, given = item.get("ctx", {}), item.get("input")
         if item["type"] == "extra_forbidden":
-            found.add("unknown key", got=str(loc[-1]), allowed=_fields_at(loc), key=key, row=row)
-        elif item["type"] == "missing":
+            found.add("unknown key", got=str(loc[-1]), allowed=fields(loc), key=key, row=row)
+            continue
+        if item["type"] == "missing":
             what = f"missing key '{loc[-1]}'"
             if loc[:1] == ("nodes",) and len(loc) == 3 and loc[2] == "table":
                 what = f"node '{loc[1]}' has no table"
-            found.add(what, allowed=_fields_at(loc), key=key, row=row)
-        else:
-            hint = None
-            if isinstance(item.get("input"), bool):
-                hint = "YAML reads yes, no, on and off as true and false: quote the word"
-            found.add(item["msg"], got=item.get("input"), key=key, row=row, hint=hint)
+            found.add(what, allowed=fields(loc), key=key, row=row)
+            continue
+        what = _WORDS.get(item["type"], item["msg"])
+        union = len(loc) < len(item["loc"])
+        if union and item["type"] in ("string_type", "list_type"):
+            what = "neither a text nor a list of texts"
+        if (what, str(key)) in told:
+            continue
+        told.add((what, str(key)))
+        found.add(what, got=_short(given), allowed=_allowed(context), key=key, row=row, hint=_hint(given))
+
+
+def _short(value: Any) -> Any:
+    text = repr(value)
+    return value if len(text) <= 80 else text[:77] + "..."
+
+
+def _allowed(context: Mapping[str, Any]) -> str | None:
+    if "expected_tags" in context:
+        return str(context["expected_tags"]).replace("'", "")
+    if "expected" in context:
+        return str(context["expected"]).replace("'", "").replace(" or ", ", ")
+    for key, words in (("ge", "at least"), ("le", "at most"), ("min_length", "at least")):
+        if key in context:
+            return f"{words} {context[key]:g}"
+    return None
+
+
+def _hint(given: Any) -> str | None:
+    if isinstance(given, bool):
+        return "YAML reads yes, no, on and off as true and false: quote the word"
+    if isinstance(given, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", given):
+        return f"YAML reads this as text: write {float(given):.1e}".replace("e+", "e+")
+    return None
+
+
+def _translate(error: ValidationError, located: files.LocatedYaml, found: Problems) -> None:
+    told_shape(error, located, found, _fields_at)
 
 
 class _Checker(TableChecker):
@@ -197,8 +325,7 @@ class _Checker(TableChecker):
         self.sourced(self.spec.shared_deviation, "shared_deviation")
         for name, node in self.spec.nodes.items():
             self._names(name, node)
-            known = self._parents(name, node)
-            if known:
+            if self._parents(name, node) and self.fits(name, node, node.table, "nodes", name):
                 self.table(name, node, node.table, None, "nodes", name, "table")
                 for number, override in enumerate(node.overrides):
                     self._override(name, node, override, number)
@@ -287,7 +414,9 @@ class _Checker(TableChecker):
                     allowed=mine,
                 )
                 return
-        self.table(name, node, merged(node.table, override), override, *where)
+        table = merged(node.table, override)
+        if self.fits(name, node, table, *where):
+            self.table(name, node, table, override, *where)
 
     def _order(self) -> tuple[str, ...]:
         waiting = {

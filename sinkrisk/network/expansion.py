@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sinkrisk import files
+from sinkrisk.errors import InputError, Problem
 from sinkrisk.network.building import Network, Node
 from sinkrisk.network.checking import CheckedNetwork, read_network
 from sinkrisk.network.noisy import NoisyMaxParameters, noisy_max_table, stated
+from sinkrisk.network.propagation import MAX_CLIQUE_CELLS
+from sinkrisk.network.sizing import largest_table
 from sinkrisk.network.specification import (
     PLATES,
     PREVIOUS,
@@ -44,9 +47,10 @@ def load(
     Parameters
     ----------
     path : path, optional
-        None means the network shipped in ``priors/network.yaml``.
+        None means the network shipped in ``priors/network.yaml``; docs/network.md shows how to write
+        another.
     regions, classes, periods : sequence of str, optional
-        Values of the plates in place of those the file names.
+        Keep these values of the plates alone, in the file's order.
 
     Returns
     -------
@@ -58,8 +62,21 @@ def load(
     Raises
     ------
     InputError
-        Every fault of the file, with its line.
+        Every fault of the file, with its line; regions, classes or periods that it has not; a
+        network that exact inference could not sum up.
+
+    Examples
+    --------
+    >>> net = load(regions=["arid_zones"], periods=["near_term", "mid_term"])
+    >>> net
+    Network('governance', 47 nodes, 43 tables)
+    >>> net.nodes["deployment_mode__ocean__arid_zones__mid_term"].states
+    ('full', 'throttled', 'passive_redundancy', 'collapse')
     """
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise InputError(
+            Problem("network file", got=type(path).__name__, allowed="a path, or None for the one shipped")
+        )
     given = {"region": regions, "class": classes, "period": periods}
     plates = {plate: values for plate, values in given.items() if values is not None}
     checked = read_network(files.data_path("priors", "network.yaml") if path is None else path, plates=plates)
@@ -83,7 +100,34 @@ def expand(checked: CheckedNetwork) -> Network:
             for cls, region in itertools.product(*values):
                 at = {"class": cls, "region": region, "period": period if "period" in node.plate else None}
                 nodes.append(_expanded(checked, base, at, periods, step, rules))
-    return Network(nodes, rules, name=spec.network, description=spec.description)
+    net = Network(nodes, rules, name=spec.network, description=spec.description)
+    _refuse_hopeless(checked, net)
+    return net
+
+
+def _refuse_hopeless(checked: CheckedNetwork, net: Network) -> None:
+    """Refuse a network whose exact inference needs too large a table, before anybody waits for it."""
+    cells, clique = largest_table(net, MAX_CLIQUE_CELLS)
+    if cells <= MAX_CLIQUE_CELLS:
+        return
+    inside = set(clique)
+    largest = max(
+        (name for name in net.order if name in inside),
+        key=lambda name: len(inside & {name, *net.nodes[name].parents}),
+    )
+    base = net.nodes[largest].base
+    shown = ", ".join(clique[:5]) + (f" and {len(clique) - 5} more" if len(clique) > 5 else "")
+    raise InputError(
+        Problem(
+            "exact inference would need too large a table",
+            got=f"{cells:.1e} cells over {len(clique)} nodes that depend on each other at once: {shown}",
+            allowed=f"up to {MAX_CLIQUE_CELLS} cells",
+            file=checked.path,
+            row=checked.located.line("nodes", base, "parents"),
+            key=f"nodes.{base}.parents",
+            hint="give these nodes fewer parents or states; noisy_max tables are cheaper than others",
+        )
+    )
 
 
 def _name(base: str, plate: Sequence[str], at: Mapping[str, str | None]) -> str:

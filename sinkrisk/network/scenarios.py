@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sinkrisk import files
 from sinkrisk.errors import Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
+from sinkrisk.network.checking import near_names, told_shape
+from sinkrisk.network.table_checks import check_source
 
 SHIPPED = "governance_scenarios.yaml"
 
@@ -68,6 +69,14 @@ class _ScenarioFile(BaseModel):
     scenarios: Annotated[dict[str, _ScenarioSpec], Field(min_length=1)]
 
 
+def _fields_at(loc: tuple[object, ...]) -> list[str]:
+    """Keys that may stand in a scenario file where `loc` (without its last key) points."""
+    model: type[BaseModel] = _ScenarioFile
+    if len(loc) > 2:
+        model = _Setting if "set" in loc[2:-1] else _ScenarioSpec
+    return list(model.model_fields)
+
+
 def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> dict[str, Scenario]:
     """Read scenarios and turn them into interventions on a network.
 
@@ -100,15 +109,7 @@ def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> 
     try:
         spec = _ScenarioFile.model_validate(located.data)
     except ValidationError as error:
-        for item in error.errors(include_url=False, include_context=False):
-            key = tuple(item["loc"])
-            unknown = item["type"] == "extra_forbidden"
-            found.add(
-                "unknown key" if unknown else item["msg"],
-                got=str(key[-1]) if unknown else item.get("input"),
-                key=".".join(map(str, key)),
-                row=located.line(*key),
-            )
+        told_shape(error, located, found, _fields_at)
         found.raise_if_any()
         raise AssertionError("a validation error without details") from error
     scenarios = {name: _scenario(net, name, entry, located, found) for name, entry in spec.scenarios.items()}
@@ -119,14 +120,7 @@ def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> 
 def _scenario(
     net: Network, name: str, entry: _ScenarioSpec, located: files.LocatedYaml, found: Problems
 ) -> Scenario:
-    if entry.source != "assumption" and not entry.locator:
-        found.add(
-            "source without a locator",
-            got=entry.source,
-            key=f"scenarios.{name}",
-            row=located.line("scenarios", name),
-            hint="name the section or the table",
-        )
+    check_source(located, found, entry.source, entry.locator, "scenarios", name)
     do: dict[str, str] = {}
     for index, setting in enumerate(entry.set):
         at = ("scenarios", name, "set", index)

@@ -23,6 +23,10 @@ PREVIOUS = "@previous"
 """Suffix of a parent taken from the period before."""
 
 
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+"""Weight of a parent: only ratios count, and beyond a million sums lose what is small."""
+
+
 class NetworkSpec(BaseModel):
     """The network section of an analysis.
 
@@ -54,7 +58,7 @@ class RowSpec(_Strict):
 class BaselineSpec(_Strict):
     """A constant parent of a ranked node: `value` in [0, 1], 1 the favourable end."""
 
-    weight: Annotated[float, Field(ge=0)]
+    weight: Weight
     value: Annotated[float, Field(ge=0, le=1)]
 
 
@@ -85,7 +89,7 @@ class RankedTableSpec(Sourced):
 
     kind: Literal["ranked"]
     equivalent_sample_size: Annotated[float, Field(ge=1)]
-    weights: dict[str, Annotated[float, Field(ge=0)]]
+    weights: dict[str, Weight]
     spread: Annotated[float, Field(ge=0.02, le=1)]
     baseline: BaselineSpec | None = None
     bottleneck: BottleneckSpec | None = None
@@ -133,7 +137,7 @@ class OverrideSpec(Sourced):
     equivalent_sample_size: Annotated[float, Field(ge=1)] | None = None
     rows: list[RowSpec] | None = None
     first: list[RowSpec] | None = None
-    weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    weights: dict[str, Weight] | None = None
     spread: Annotated[float, Field(ge=0.02, le=1)] | None = None
     baseline: BaselineSpec | None = None
     bottleneck: BottleneckSpec | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sinkrisk import files
-from sinkrisk.errors import Problems
+from sinkrisk.errors import Problems, did_you_mean
 from sinkrisk.network.specification import (
     PREVIOUS,
     AnyTableSpec,
@@ -25,6 +26,31 @@ from sinkrisk.network.specification import (
 
 SUM_TOLERANCE = 1e-6
 """How far a row of probabilities may miss one; it is then divided by its sum."""
+MAX_FAMILY_CELLS = 2**22
+"""Cells of a table (32 MiB); a bank of a few hundred draws of one table is then what memory holds."""
+
+
+def check_source(
+    located: files.LocatedYaml, found: Problems, source: str, locator: str, *where: str | int
+) -> None:
+    """Report a source that no bibliography has, and one without a locator."""
+    from sinkrisk.priors.references import ASSUMPTION, known_keys, split_keys
+
+    place = {"key": ".".join(map(str, where)), "row": located.line(*where, "source")}
+    known = known_keys(located.path)
+    for key in split_keys(source):
+        if key not in known:
+            near = did_you_mean(key, known)
+            hint = "give the work an entry in a .bib file beside this one"
+            found.add(
+                "source is in no bibliography",
+                got=key,
+                allowed=f"a key of priors/references.bib, or '{ASSUMPTION}'",
+                hint=f"did you mean '{near}'?" if near else hint,
+                **place,  # type: ignore[arg-type]
+            )
+    if source != ASSUMPTION and not locator:
+        found.add("source without a locator", got=source, hint="name the section or the table", **place)  # type: ignore[arg-type]
 
 
 class TableChecker:
@@ -36,17 +62,48 @@ class TableChecker:
         plates: Mapping[str, tuple[str, ...]],
         located: files.LocatedYaml,
         found: Problems,
+        values: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.spec, self.plates, self.located, self.found = spec, plates, located, found
+        self.values = plates if values is None else values
 
     def add(self, what: str, *where: str | int, **details: Any) -> None:
         self.found.add(what, key=".".join(map(str, where)), row=self.located.line(*where), **details)
 
     def sourced(self, table: Sourced, *where: str | int) -> None:
-        if table.source != "assumption" and not table.locator:
+        check_source(self.located, self.found, table.source, table.locator, *where)
+
+    def fits(self, name: str, node: NodeSpec, table: AnyTableSpec, *where: str | int) -> bool:
+        """Report a family whose table would be too large to build."""
+        cells, most = len(node.states), ""
+        for parent in node.parents:
+            above = self.spec.nodes[base_of(parent)]
+            if isinstance(table, RankedTableSpec):
+                limiting = table.bottleneck.parents if table.bottleneck else []
+                if not table.weights.get(parent, 0.0) and parent not in limiting:
+                    continue
+            folded = [plate for plate in above.plate if plate not in node.plate]
+            places = itertools.product(*(self.values.get(plate, ()) for plate in folded))
+            effects = table.effects if isinstance(table, NoisyMaxTableSpec) else []
+            for place in places:
+                at = dict(zip(folded, place, strict=True))
+                if not effects or any(
+                    effect.parent == parent and all(at.get(plate) in v for plate, v in effect.match.items())
+                    for effect in effects
+                ):
+                    cells *= len(above.states)
+            if cells > MAX_FAMILY_CELLS:
+                most = f"more than {MAX_FAMILY_CELLS} cells with its first {node.parents.index(parent) + 1} parents"
+                break
+        if most:
             self.add(
-                "source without a locator", *where, got=table.source, hint="name the section or the table"
+                f"node '{name}': table too large",
+                *where,
+                got=most,
+                allowed=f"up to {MAX_FAMILY_CELLS} cells: the states of all parents times its own",
+                hint="put a node between some of the parents and this one, or give them fewer states",
             )
+        return not most
 
     def table(
         self,

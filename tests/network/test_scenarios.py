@@ -33,7 +33,7 @@ def test_shipped_scenarios_are_the_ones_the_review_speaks_of(governance):
         ("declining, periods: [mid_term]", "declining, periods: [midterm]", "did you mean 'mid_term'?"),
         ("classes: [land_based, geological, ocean]", "classes: [land]", "has no such class: got 'land'"),
         ("state: present, periods: [near_term]", "state: present, regions: [arid_zones]", "allowed: (none)"),
-        ("kind: opportunity", "kind: chance", "'shock', 'opportunity' or 'lever': got 'chance'"),
+        ("kind: opportunity", "kind: chance", "got 'chance'; allowed: shock, opportunity, lever"),
         ("locator: Sections 4.2 and 4.4", "locator: ''", "source without a locator: got 'ma2025'"),
         ("label: MRV breakthrough", "labell: MRV breakthrough", "unknown key: got 'labell'"),
         (

@@ -94,7 +94,7 @@ def test_impossible_evidence_is_named_soon_and_in_few_words():
     with pytest.raises(InputError) as error:
         query(net, "n199", evidence)
     assert time.process_time() - start < 5.0
-    assert "n119=a together with n120=b;" in str(error.value)
+    assert "n119=a together with n120=b'" in str(error.value)
     assert len(str(error.value)) < 400
 
 
