@@ -23,6 +23,9 @@ from sinkrisk.errors import InputError, Problem, Problems
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """Largest text file read, in bytes: a table of the literature is thousands of times smaller."""
+MAX_YAML_DEPTH = 40
+MAX_YAML_NODES = 200_000
+"""Values of a YAML file with its aliases written out: nine aliases of nine are hundreds of millions."""
 
 
 def data_path(*parts: str) -> Path:
@@ -116,21 +119,26 @@ class LocatedYaml:
 
 
 def load_yaml(path: str | os.PathLike[str], *, purpose: str = "YAML file") -> LocatedYaml:
-    """Read a YAML file safely: no tags, no anchors expanded into objects, no duplicate keys.
+    """Read a YAML file safely: no tags, no duplicate keys, nothing nested or repeated without end.
 
     Raises
     ------
     InputError
-        For a missing file, a syntax error, a Python tag or a duplicate key, with its line.
+        For a missing file, a syntax error, a Python tag, a duplicate key, nesting beyond
+        `MAX_YAML_DEPTH`, or aliases that stand for more than `MAX_YAML_NODES` values or for
+        themselves, with its line.
     """
     import yaml
 
     path = Path(path)
     text = read_text(path, purpose=purpose)
+    found = Problems(file=str(path))
     try:
+        _refuse_deep(text, found)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        found = Problems(file=str(path))
         lines: dict[tuple[str | int, ...], int] = {}
+        if node is not None:
+            _refuse_many(node, found)
         if node is not None:
             _walk_yaml(node, (), lines, found)
         found.raise_if_any()
@@ -147,15 +155,58 @@ def load_yaml(path: str | os.PathLike[str], *, purpose: str = "YAML file") -> Lo
     return LocatedYaml(data=data, lines=lines, path=path)
 
 
+def _refuse_deep(text: str, found: Problems) -> None:
+    """Refuse deep nesting from the events, before anything calls itself once a level."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_YAML_DEPTH:
+            found.add(f"nested deeper than {MAX_YAML_DEPTH} levels", row=event.start_mark.line + 1)
+            found.raise_if_any()
+
+
+def _refuse_many(root: Any, found: Problems) -> None:
+    """Refuse aliases that stand for too many values, counted without writing them out."""
+    import yaml
+
+    counts: dict[int, int] = {}
+    open_: set[int] = set()
+
+    def count(node: Any) -> int:
+        if id(node) in open_:
+            found.add("an alias stands for what it lies in", row=node.start_mark.line + 1)
+            found.raise_if_any()
+        if id(node) not in counts:
+            open_.add(id(node))
+            parts: list[Any] = []
+            if isinstance(node, yaml.MappingNode):
+                parts = [part for pair in node.value for part in pair]
+            elif isinstance(node, yaml.SequenceNode):
+                parts = node.value
+            counts[id(node)] = 1 + sum(count(part) for part in parts)
+            open_.discard(id(node))
+            if counts[id(node)] > MAX_YAML_NODES:
+                found.add(
+                    "too many values once aliases are written out",
+                    got=counts[id(node)],
+                    allowed=f"up to {MAX_YAML_NODES}",
+                    row=node.start_mark.line + 1,
+                    hint="write the values without anchors (&) and aliases (*)",
+                )
+                found.raise_if_any()
+        return counts[id(node)]
+
+    count(root)
+
+
 def _walk_yaml(
     node: Any, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int], found: Problems
 ) -> None:
     import yaml
 
     lines.setdefault(where, node.start_mark.line + 1)
-    if len(where) > 40:
-        found.add("nested deeper than 40 levels", row=node.start_mark.line + 1)
-        return
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key_node, value_node in node.value:

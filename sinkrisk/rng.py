@@ -10,11 +10,18 @@ import zlib
 
 import numpy as np
 
+from sinkrisk.errors import InputError, Problem
+
 RandomSource = int | np.random.Generator | None
 
 
 def generator(rng: RandomSource = None) -> np.random.Generator:
     """Return a numpy Generator from an int seed, a Generator (returned as it is) or None.
+
+    Raises
+    ------
+    InputError
+        For anything else, a negative seed included.
 
     Examples
     --------
@@ -23,6 +30,11 @@ def generator(rng: RandomSource = None) -> np.random.Generator:
     """
     if isinstance(rng, np.random.Generator):
         return rng
+    whole = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)
+    if rng is not None and not (whole and rng >= 0):
+        raise InputError(
+            Problem("rng", got=rng, allowed="an integer from 0, a numpy Generator, or None", key="rng")
+        )
     return np.random.default_rng(rng)
 
 

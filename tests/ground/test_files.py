@@ -36,11 +36,26 @@ def test_yaml_refuses_duplicates_syntax_and_tags(tmp_path, text, message):
         files.load_yaml(path)
 
 
-def test_a_billion_laughs_is_refused_before_it_is_built(tmp_path):
+@pytest.mark.parametrize("depth", [60, 20_000])
+def test_deep_nesting_is_refused(tmp_path, depth):
     path = tmp_path / "deep.yaml"
-    path.write_text("[" * 60 + "]" * 60)
-    with pytest.raises(InputError, match="nested deeper than 40"):
+    path.write_text("a: 1\nb: " + "[" * depth + "]" * depth)
+    with pytest.raises(InputError, match="row 2: nested deeper than 40"):
         files.load_yaml(path)
+
+
+def test_a_billion_laughs_is_refused_before_it_is_built(tmp_path):
+    path = tmp_path / "laughs.yaml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 12)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match="row 6: too many values once aliases are written out"):
+        files.load_yaml(path)
+    path.write_text("a: &a\n  - *a\n")
+    with pytest.raises(InputError, match="an alias stands for what it lies in"):
+        files.load_yaml(path)
+    path.write_text("a: &a [1, 2]\nb: *a\n")
+    assert files.load_yaml(path).data == {"a": [1, 2], "b": [1, 2]}
 
 
 def test_csv_rows_know_their_line_even_after_a_quoted_line_break(tmp_path):

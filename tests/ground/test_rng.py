@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sinkrisk import rng
+from sinkrisk.errors import InputError
 
 
 def test_streams_are_reproducible_and_differ_by_name():
@@ -34,3 +36,9 @@ def test_the_global_generator_is_left_alone():
     rng.generator(1).random(10)
     rng.seed_of(2)
     assert np.array_equal(before, np.random.get_state()[1])
+
+
+@pytest.mark.parametrize("wrong", ["x", 1.5, -1, True, [1]])
+def test_a_seed_that_is_none_is_refused(wrong):
+    with pytest.raises(InputError, match="rng': rng: got"):
+        rng.generator(wrong)
