@@ -75,3 +75,26 @@ SUITABILITY_CRITERIA = Schema(
     unique=("kind", "criterion", "pathway", "region"),
     row_checks=(_criterion_row,),
 )
+
+MONITORING_KINDS: tuple[str, ...] = ("normal", "misread")
+"""How monitoring errs: by a normal deviation of that size, or by reading a state as another one."""
+
+
+def _monitoring_row(row: Row, add: AddProblem) -> None:
+    if row["kind"] == "misread" and row["size"] >= 1.0:
+        add("the probability of reading another state", got=row["size"], allowed="below 1", key="size")
+
+
+MONITORING = Schema(
+    "monitoring",
+    (
+        Column("signal", "identifier"),
+        Column("kind", "identifier", allowed=MONITORING_KINDS),
+        # normal: standard deviation of one period's reading; misread: probability of another state.
+        Column("size", "number", minimum=0.0, above=True),
+        Column("unit", "unit"),
+        *SOURCE,
+    ),
+    unique=("signal",),
+    row_checks=(_monitoring_row,),
+)

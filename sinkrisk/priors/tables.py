@@ -45,6 +45,7 @@ _TABLES: dict[str, schemas.Schema] = {
     "portfolios_further": layouts_portfolio.FURTHER_PORTFOLIOS,
     "portfolio_regions": layouts_portfolio.PORTFOLIO_REGIONS,
     "suitability_criteria": layouts_portfolio.SUITABILITY_CRITERIA,
+    "monitoring": layouts_portfolio.MONITORING,
     "resources": layouts_resources.RESOURCE_SUPPLY,
     "point_emissions": layouts_resources.POINT_EMISSIONS,
     "grid": layouts_resources.GRID_INTENSITY,
