@@ -111,6 +111,13 @@ def abatement_curves(
     curve; what pathways take from one another of a shared resource, learning and scarcity are not: it
     is the curve that the first decision of a period meets, at today's costs. Supply at a price is not
     price at a supply: the band is read across, at a given price.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> curves = abatement_curves(inputs.sample(inputs.drivers(), 16, rng=1), prices=[50, 100, 400])
+    >>> bool((curves["supply"].diff("price") >= 0.0).all())
+    True
     """
     from sinkrisk.portfolio.simulation import capacity
 

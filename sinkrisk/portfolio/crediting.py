@@ -72,6 +72,13 @@ def credit_discounts(
     durability and reversal as 100 years after storage, additionality, uptake (of alkalinity and
     fertilisation), the delay of verification, other gases and process energy follow from the inputs
     (`credit_factors`); leakage is the share not displaced elsewhere, times 1 less foregone regrowth.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> discounts = credit_discounts(inputs.sample(inputs.drivers(), 16, rng=1))
+    >>> discounts["factors"].sizes["factor"], "point_source_ccs" in discounts["pathway"].values
+    (10, False)
     """
     table = _credits_table(credits)
     found = Problems()
@@ -189,6 +196,18 @@ def exchange_rates(
     ------
     InputError
         For a level out of range or bad probabilities.
+
+    Examples
+    --------
+    >>> discounts = xr.Dataset(
+    ...     {
+    ...         "discount": (("sample", "pathway"), [[0.8, 0.4], [0.6, 0.2]]),
+    ...         "probability": ("sample", [0.5, 0.5]),
+    ...     },
+    ...     coords={"pathway": ["daccs", "forests"]},
+    ... )
+    >>> float(exchange_rates(discounts).sel(pathway="daccs", other="forests", statistic="mean"))
+    2.5
     """
     discount = discounts["discount"].transpose("pathway", "sample")
     given = discounts["probability"].values if probability is None else probability

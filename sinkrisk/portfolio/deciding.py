@@ -89,6 +89,21 @@ def compare_portfolios(
     ------
     InputError
         For an unknown criterion, values that are not defined in every draw, or levels out of range.
+
+    Examples
+    --------
+    A gamble on 3 or -1 beside a sure 0: better on average, worse in the worst half.
+
+    >>> values = xr.DataArray(
+    ...     [[3.0, 0.0], [-1.0, 0.0]],
+    ...     dims=("sample", "portfolio"),
+    ...     coords={"portfolio": ["gamble", "sure"]},
+    ... )
+    >>> table = compare_portfolios(values, tail=0.5)
+    >>> table[["portfolio", "mean", "cvar", "expected_regret", "rank_by_mean"]]
+      portfolio  mean  cvar  expected_regret  rank_by_mean
+    0      sure   0.0   0.0              1.5             2
+    1    gamble   1.0  -1.0              0.5             1
     """
     import pandas as pd
 
@@ -181,6 +196,15 @@ def dominance(
     ------
     InputError
         As in `compare_portfolios`.
+
+    Examples
+    --------
+    >>> values = xr.DataArray(
+    ...     [[2.0, 1.0], [2.0, 3.0]], dims=("sample", "portfolio"), coords={"portfolio": ["sure", "spread"]}
+    ... )
+    >>> found = dominance(values).sel(portfolio="sure", other="spread")
+    >>> bool(found["first_order"]), bool(found["second_order"])
+    (False, True)
     """
     data, weight, direction, _, picked = _oriented(values, criterion, probability)
     names = [str(v) for v in picked["portfolio"].values]

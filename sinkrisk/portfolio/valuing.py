@@ -124,6 +124,16 @@ def value_of_learning(
     ------
     InputError
         For values or drivers of other dims, or drivers `risk.evppi` refuses, all at once.
+
+    Examples
+    --------
+    One portfolio is worth x, the other nothing; y moves neither.
+
+    >>> x, y = np.random.default_rng(1).standard_normal((2, 1000))
+    >>> values = xr.DataArray(np.stack([x, 0.0 * x], axis=1), dims=("sample", "portfolio"))
+    >>> table = value_of_learning(values, {"x": x, "y": y})
+    >>> table["driver"].tolist(), table["acts"].tolist()
+    (['x', 'y'], [True, False])
     """
     import pandas as pd
 
