@@ -1,0 +1,394 @@
+"""Adaptive deployment: what it is worth to decide again each period on what monitoring shows
+
+A fixed course, a greedy one, a rolling one and perfect information are compared out of sample: chosen on
+one half of the draws, evaluated on the other, then the halves change places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from sinkrisk import rng as random
+from sinkrisk.errors import InputError, Problems
+from sinkrisk.portfolio import adaptive_tables as tables, composing, pairing, policies
+from sinkrisk.portfolio.labels import validated
+from sinkrisk.portfolio.policies import POLICIES, Followed, Game, Objective, Rule
+from sinkrisk.portfolio.signalling import find_signals
+from sinkrisk.portfolio.specification import (
+    DecisionSpec,
+    TargetSpec,
+    make_decision,
+    make_target,
+)
+from sinkrisk.portfolio.triggering import Trigger, find_trigger
+from sinkrisk.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST_COURSES = 2000
+"""Most composite plans simulated: candidates to the power of periods."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """What was chosen on one half of the draws and happened on the other.
+
+    Parameters
+    ----------
+    train, test : ndarray of int
+        Draws chosen on, and draws evaluated on.
+    followed : mapping of str to Followed
+        By policy.
+    triggers : sequence of Trigger or None
+        One per period after the first; alternatives are the candidates.
+    """
+
+    train: Ints
+    test: Ints
+    followed: Mapping[str, Followed]
+    triggers: Sequence[Trigger | None]
+
+
+@dataclass(frozen=True)
+class AdaptResult(Result):
+    """Policies compared; `table` has one row per policy.
+
+    Parameters
+    ----------
+    table : DataFrame
+        policy, mean, low, high, cvar, gain, gain_low, gain_high (against the fixed course, in the same
+        draws), cvar_gain, cvar_gain_low, cvar_gain_high, draws, unit, interval_kind, interval_mass,
+        tail_mass.
+    courses : DataFrame
+        The fixed course of each half: half, period, candidate, and ``probability_same``, the share of
+        draws in which the rolling policy does the same.
+    decisions : DataFrame
+        policy, period, ess (median), refused (share of decisions that fell back on the fixed course),
+        departs (share of draws in which the choice differs from the fixed course's).
+    triggers : DataFrame
+        half, period, from, to, signal, side, threshold, signal_unit, share (of draws that switch),
+        value, low, high, kept (low above nought), unit, interval_kind, interval_mass; the rows with
+        period ``all`` follow all rules of a half, the first that fires. Values are of the half that the
+        rule was not found on.
+    flows : DataFrame
+        policy, period, next_period, from, to, share: which share of draws goes from which candidate to
+        which.
+    draws : Dataset
+        ``value`` (sample, policy), billion USD, and ``choice`` (sample, policy, period), the position
+        of the candidate; coordinate ``half`` (sample), in which half a draw is.
+    """
+
+    courses: pd.DataFrame = field(default_factory=lambda: _frame())
+    decisions: pd.DataFrame = field(default_factory=lambda: _frame())
+    triggers: pd.DataFrame = field(default_factory=lambda: _frame())
+    flows: pd.DataFrame = field(default_factory=lambda: _frame())
+    draws: xr.Dataset = field(default_factory=xr.Dataset)
+
+
+def _frame() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
+def adapt(
+    drawn: xr.Dataset,
+    candidates: xr.Dataset,
+    *,
+    target: TargetSpec | Mapping[str, Any],
+    decision: DecisionSpec | Mapping[str, Any],
+    signals: Sequence[str] | None = None,
+    noise: Mapping[str, float] | None = None,
+    network: xr.DataArray | None = None,
+    objective: Objective = "mean",
+    tail: float = 0.95,
+    level: float = 0.9,
+    ess_min: float = 100.0,
+    on_low_ess: Literal["fixed", "error"] = "fixed",
+    replicates: int = pairing.REPLICATES,
+    rng: random.RandomSource = None,
+) -> AdaptResult:
+    """Compare deciding once with deciding again in every period.
+
+    Parameters
+    ----------
+    drawn : Dataset
+        Joint draws of the inputs (``inputs.sample``), 200 or more.
+    candidates : Dataset
+        Two or more portfolios (`plan`): in every period one of them is followed.
+    target : TargetSpec or mapping
+        What the shortfall is taken from.
+    decision : DecisionSpec or mapping
+        Coefficients of the net benefit, which is made as large as possible.
+    signals : sequence of str, optional
+        What monitoring sees by the end of each period, see `signalling`; `signalling.DEFAULT` when left
+        out.
+    noise : mapping of str to float, optional
+        Signal -> size of its error, in place of ``priors/monitoring.csv``.
+    network : DataArray, (sample, node), optional
+        From ``inputs.network_states`` of the same seed, for signals ``node:...``.
+    objective : "mean" or "cvar"
+        What all policies choose by: the mean net benefit, or that of the worst draws.
+    tail : float
+        0.95: the worst 5 %.
+    level : float
+        Mass of the intervals.
+    ess_min : float
+        Fewest effective draws that a re-weighting may rest on.
+    on_low_ess : "fixed" or "error"
+        A decision that has fewer falls back on the fixed course, or raises.
+    replicates : int
+        Of the bootstrap.
+    rng : int, Generator or None
+        Splits the draws, errs for monitoring, resamples.
+
+    Returns
+    -------
+    AdaptResult
+        ``plots.plot_decision_map(result.flows, result.triggers)`` is its picture.
+
+    Raises
+    ------
+    InputError
+        Everything wrong with the arguments, at once, before anything is simulated; with "error", where
+        decisions rest on too few effective draws.
+
+    Notes
+    -----
+    Policies: ``fixed`` takes the composite plan that is best over the training draws; ``greedy`` takes in
+    each period the candidate that is best for that period alone; ``rolling`` the candidate that begins
+    the best rest of the horizon, decided as if nothing more were learned (open-loop feedback); both see
+    the training draws re-weighted by the likelihood of all readings so far (models.md 3.4). ``perfect``
+    knows the draw: no policy can do better. The shortfall's penalty belongs to the period that holds the
+    target year, so that greedy decisions before it do not see it.
+
+    Intervals are over draws, with what was chosen on either half held; readings of a half's rules do not
+    enter its choice. Draws at Sobol' points are spread more evenly than random ones: intervals are then
+    rather too wide.
+
+    Examples
+    --------
+    >>> from sinkrisk import portfolio
+    >>> result = portfolio.adapt(
+    ...     drawn, plans, target=target, decision={"carbon_value": 300}, rng=1
+    ... )  # doctest: +SKIP
+    >>> result.sentence  # doctest: +SKIP
+    """
+    goal, spec = make_target(target), make_decision(decision)
+    found = Problems()
+    composing.check_setting(drawn, candidates, goal, periods=2, found=found)
+    _check_candidates(drawn, candidates, found)
+    _check_options(objective, tail, level, ess_min, on_low_ess, replicates, drawn, found)
+    chosen = (
+        [] if "period_start" not in drawn.variables else find_signals(signals, drawn, network, noise, found)
+    )
+    found.raise_if_any()
+    seed = random.seed_of(rng)
+    game = composing.build_game(
+        drawn, candidates, goal, spec, chosen, network, random.stream(seed, "monitoring")
+    )
+    rule = Rule(objective, tail, ess_min)
+    both = run_halves(game, rule, random.stream(seed, "halves"))
+    names = [str(v) for v in candidates["portfolio"].values]
+    periods = [str(v) for v in drawn["period"].values]
+    if on_low_ess == "error":
+        _raise_on_low_ess(both, periods, ess_min)
+    frame = tables.Frame(
+        names=names,
+        periods=periods,
+        signals=[s.name for s in chosen],
+        signal_units=[s.unit for s in chosen],
+        level=level,
+        tail=tail,
+        replicates=replicates,
+    )
+    draws = policy_draws(game, both, drawn["sample"].values, names, periods)
+    resamples = pairing.resampled(len(game.probability), replicates, random.stream(seed, "bootstrap"))
+    table = tables.policy_table(draws["value"].values, game.probability, resamples, frame)
+    decisions = tables.decision_table(both, game.probability, frame)
+    triggers = tables.trigger_table(game, both, frame, random.stream(seed, "triggers"))
+    return AdaptResult(
+        name="adaptive",
+        table=table,
+        sentence=tables.adaptive_sentence(table, decisions, triggers, frame),
+        provenance={
+            "target": draws.attrs.setdefault(
+                "target", f"{goal.net_removal:g} {goal.unit} durable by {goal.year}"
+            ),
+            "decision": spec.model_dump(),
+            "signals": {s.name: s.noise.size for s in chosen},
+            "objective": objective,
+            "ess_min": ess_min,
+            "draws": len(game.probability),
+            "courses": len(names) ** len(periods),
+            "seed": seed,
+        },
+        courses=tables.course_table(both, game.probability, frame),
+        decisions=decisions,
+        triggers=triggers,
+        flows=tables.flow_table(both, game.probability, frame),
+        draws=draws,
+    )
+
+
+def run_halves(game: Game, rule: Rule, rng: random.RandomSource) -> tuple[Half, Half]:
+    """Choose on each half of the draws, and follow what was chosen on the other one.
+
+    Parameters
+    ----------
+    game : Game
+    rule : Rule
+    rng : int, Generator or None
+
+    Returns
+    -------
+    tuple of Half
+        Two; every draw is evaluated once.
+    """
+    first, second = policies.halves(len(game.probability), random.generator(rng))
+    return _half(game, first, second, rule), _half(game, second, first, rule)
+
+
+def _half(game: Game, train: Ints, test: Ints, rule: Rule) -> Half:
+    followed = policies.play(game, train, test, rule)
+    fixed = followed["fixed"].course[0]
+    values = game.value()
+    triggers = []
+    for q in range(1, game.periods):
+        gains = switch_gains(game, values, fixed, q)[train]
+        done = int(policies.number(fixed[:q], game.candidates))
+        triggers.append(find_trigger(game.read[q - 1][train, done], gains, game.probability[train]))
+    return Half(train, test, followed, triggers)
+
+
+def switch_gains(game: Game, values: Floats, fixed: Ints, period: int) -> Floats:
+    """Return what leaving the fixed course for each candidate from a period on adds, (draw, candidate).
+
+    Parameters
+    ----------
+    game : Game
+    values : ndarray, (draw, K ** periods)
+        ``game.value()``.
+    fixed : ndarray of int, (period,)
+    period : int
+        Of the switch: earlier periods follow the fixed course. The fixed course's own candidate of that
+        period adds 0: going on with it is no switch.
+    """
+    stay = values[:, int(policies.number(fixed, game.candidates))]
+    out = np.zeros((len(values), game.candidates))
+    for k in range(game.candidates):
+        if k != fixed[period]:
+            course = np.append(fixed[:period], np.full(game.periods - period, k))
+            out[:, k] = values[:, int(policies.number(course, game.candidates))] - stay
+    return out
+
+
+def policy_draws(
+    game: Game,
+    both: Sequence[Half],
+    sample: NDArray[Any],
+    names: Sequence[str],
+    periods: Sequence[str],
+) -> xr.Dataset:
+    """Return the value and the choices of every policy in every draw, each decided on the other half."""
+    values = game.value()
+    worth = np.empty((len(values), len(POLICIES)))
+    choice = np.empty((len(values), len(POLICIES), game.periods), dtype=np.int64)
+    half = np.empty(len(values), dtype=np.int64)
+    for h, one in enumerate(both):
+        half[one.test] = h
+        for p, policy in enumerate(POLICIES):
+            course = one.followed[policy].course
+            choice[one.test, p] = course
+            worth[one.test, p] = values[one.test, policies.number(course, game.candidates)]
+    return xr.Dataset(
+        {
+            "value": (("sample", "policy"), worth, {"units": tables.MONEY, "long_name": "net benefit"}),
+            "choice": (("sample", "policy", "period"), choice, {"units": "1"}),
+            "probability": ("sample", game.probability, {"units": "1"}),
+        },
+        coords={
+            "sample": sample,
+            "policy": list(POLICIES),
+            "period": list(periods),
+            "half": ("sample", half),
+            "candidate": list(names),
+        },
+    )
+
+
+def _check_candidates(drawn: xr.Dataset, candidates: xr.Dataset, found: Problems) -> None:
+    if "planned" not in candidates:
+        return
+    try:
+        validated(drawn, candidates)
+    except InputError as error:
+        found.extend(error.problems)
+    count = candidates.sizes.get("portfolio", 0)
+    if count < 2:
+        found.add("nothing to choose between", got=f"{count} candidates", allowed="2 or more")
+    courses = count ** drawn.sizes.get("period", 1)
+    if courses > MOST_COURSES:
+        found.add(
+            "too many composite plans",
+            got=f"{count} candidates in {drawn.sizes['period']} periods: {courses}",
+            allowed=f"at most {MOST_COURSES}",
+            hint="take fewer candidates",
+        )
+    if "coordinated" in candidates.coords and len(set(candidates["coordinated"].values.tolist())) > 1:
+        found.add(
+            "candidates are coordinated or not, all alike",
+            got=candidates["coordinated"].values.tolist(),
+            key="coordinated",
+        )
+
+
+def _check_options(
+    objective: str,
+    tail: float,
+    level: float,
+    ess_min: float,
+    on_low_ess: str,
+    replicates: int,
+    drawn: xr.Dataset,
+    found: Problems,
+) -> None:
+    for key, got, allowed in (
+        ("objective", objective, ("mean", "cvar")),
+        ("on_low_ess", on_low_ess, ("fixed", "error")),
+    ):
+        if got not in allowed:
+            found.add(f"unknown {key}", got=got, allowed=allowed, key=key)
+    if not 0.0 < level < 1.0:
+        found.add("level outside its range", got=level, allowed="0 < level < 1", key="level")
+    if not 0.0 <= tail < 1.0:
+        found.add("tail outside its range", got=tail, allowed="0 <= tail < 1", key="tail")
+    half = drawn.sizes.get("sample", 0) // 2
+    if not 1.0 <= ess_min <= max(half, 1):
+        found.add(
+            "ess_min outside its range", got=ess_min, allowed=f"1 .. {half}, half the draws", key="ess_min"
+        )
+    if replicates < 100:
+        found.add("too few replicates", got=replicates, allowed="100 or more", key="replicates")
+
+
+def _raise_on_low_ess(both: Sequence[Half], periods: Sequence[str], ess_min: float) -> None:
+    found = Problems()
+    refused = np.concatenate([one.followed["rolling"].refused for one in both])
+    for q in np.flatnonzero(refused.any(axis=0)):
+        found.add(
+            f"decisions in {periods[q]} rest on fewer than {ess_min:g} effective draws",
+            got=f"{refused[:, q].mean():.1%} of draws",
+            hint="more draws, fewer signals, or on_low_ess='fixed'",
+        )
+    found.raise_if_any()
