@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         transform as transform,
     )
     from sinkrisk.inputs.registry import Driver as Driver, Drivers as Drivers, drivers as drivers
+    from sinkrisk.inputs.restricting import restrict as restrict
     from sinkrisk.inputs.specification import InputsSpec as InputsSpec
 
 __getattr__, __dir__, __all__ = lazy.attach(
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "InputsSpec": ".specification",
         "drivers": ".registry",
         "network_states": ".mapping",
+        "restrict": ".restricting",
         "sample": ".mapping",
         "transform": ".mapping",
     },

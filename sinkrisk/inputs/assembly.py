@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sinkrisk.errors import did_you_mean
 from sinkrisk.inputs.building import Builder, Tables
 from sinkrisk.inputs.future import add_outlook
 from sinkrisk.inputs.joint import add_budget, add_calm, add_network, add_suitability
@@ -75,6 +76,14 @@ def assemble(
     couplings = add_couplings(builder, tables)
     add_severity(builder, beliefs, tables)
     builder.check_names()
+    known = [str(name) for name in tables.regions["region"]]
+    for name in spec.regions or ():
+        if name not in known:
+            near = did_you_mean(name, known)
+            hint = f"did you mean '{near}'?" if near else None
+            builder.problems.add("unknown region", got=name, allowed=known, key="inputs.regions", hint=hint)
+    if spec.regions is not None and len(set(spec.regions)) != max(len(spec.regions), 1):
+        builder.problems.add("regions: none, or one twice", got=spec.regions, key="inputs.regions")
     builder.problems.raise_if_any()
 
     variables = _variables(starts, with_budget="budget_window" in attrs, with_network=with_network)
@@ -87,6 +96,7 @@ def assemble(
         sizes={**_sizes(tables), "coupling": len(couplings["coupling"])},
         coords={**_coords(tables), **couplings},
         attrs={"title": "Joint draws of the inputs", **attrs},
+        regions=tuple(spec.regions or ()),
     )
 
 

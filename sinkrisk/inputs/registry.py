@@ -100,6 +100,8 @@ class Drivers:
         Coordinates of the drawn inputs.
     attrs : mapping
         Attributes of the drawn inputs.
+    regions : tuple of str
+        Regions that are kept, as a world of their own (`restrict`); empty for all.
     """
 
     rows: tuple[Driver, ...]
@@ -109,6 +111,7 @@ class Drivers:
     sizes: Mapping[str, int]
     coords: Mapping[str, Any]
     attrs: Mapping[str, Any]
+    regions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -193,7 +196,12 @@ class Drivers:
         }
         drawn = xr.Dataset(data, attrs=dict(self.attrs))
         n = out["probability"].size
-        return drawn.assign_coords({"sample": np.arange(n), **self.coords})
+        drawn = drawn.assign_coords({"sample": np.arange(n), **self.coords})
+        if not self.regions:
+            return drawn
+        from sinkrisk.inputs.restricting import restrict
+
+        return restrict(drawn, self.regions)
 
     def __str__(self) -> str:
         lines = [f"{len(self)} drivers in {len(self.group_names)} groups, {len(self.held)} quantities held"]

@@ -35,6 +35,8 @@ class InputsSpec(BaseModel):
     window : str, optional
         Window of the budget whose land and ocean sinks are drawn; by default the latest of at least
         ten years.
+    regions : list of str, optional
+        Regions that are simulated, as a world of their own (see `restrict`); all when left out.
     basis : dict of str to str
         Quantity -> basis of the claims to read, for example ``{"potential": "technical"}``; by
         default the one `elicit` takes.
@@ -60,6 +62,7 @@ class InputsSpec(BaseModel):
     budget: bool = True
     network: bool = True
     window: str | None = None
+    regions: list[str] | None = None
     basis: dict[str, str] = Field(default_factory=dict)
     mass: float = Field(default=0.9, gt=0.0, lt=1.0)
     tables: int = Field(default=512, ge=2, le=65_536)
