@@ -190,27 +190,14 @@ def _network(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, str])
 
 
 def _deployable(net: Any, path: Path | None) -> None:
-    """Check that the network says what the simulation asks of it, once and not once a node."""
-    from sinkrisk.inputs.quantities import MODES
+    """Check that the network says what the simulation asks of it, and name its file."""
+    from sinkrisk.network import require_deployment_modes
 
-    modes = [node for node in net.nodes.values() if node.base == "deployment_mode"]
-    file = None if path is None else str(path)
-    if not modes:
-        bases = sorted({node.base for node in net.nodes.values()})
-        raise InputError(
-            Problem("the simulation needs a node 'deployment_mode'", allowed=bases, file=file, key="nodes")
-        )
-    for states in {tuple(node.states) for node in modes}:
-        if states != tuple(MODES):
-            raise InputError(
-                Problem(
-                    "states of 'deployment_mode' are not those the simulation knows, in order",
-                    got=", ".join(states),
-                    allowed=", ".join(MODES),
-                    file=file,
-                    key="nodes.deployment_mode.states",
-                )
-            )
+    try:
+        require_deployment_modes(net)
+    except InputError as error:
+        file = None if path is None else str(path)
+        raise InputError([replace(problem, file=file) for problem in error.problems]) from error
 
 
 def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, str]) -> None:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
         collapse_cascades as collapse_cascades,
         worst_state_shocks as worst_state_shocks,
     )
+    from sinkrisk.network.cells import (
+        possible_cells as possible_cells,
+        require_deployment_modes as require_deployment_modes,
+    )
     from sinkrisk.network.effects import scenario_effects as scenario_effects
     from sinkrisk.network.events import read_events as read_events
     from sinkrisk.network.exchange import read_xdsl as read_xdsl, save_xdsl as save_xdsl
@@ -67,6 +71,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "Scenario": ".scenarios",
         "load_scenarios": ".scenarios",
         "scenario_effects": ".effects",
+        "possible_cells": ".cells",
+        "require_deployment_modes": ".cells",
         "JurisdictionRanking": ".jurisdictions",
         "rank_jurisdictions": ".jurisdictions",
         "collapse_cascades": ".cascading",

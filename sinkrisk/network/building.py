@@ -77,6 +77,8 @@ class Network:
         In any order that has an order of parents before children.
     rules : mapping of str to TableRule
     name, description : str
+    plates : mapping of str to sequence of str, optional
+        Class, region, period -> the values its file knows, of which the nodes may be a part.
 
     Attributes
     ----------
@@ -94,9 +96,13 @@ class Network:
         *,
         name: str = "network",
         description: str = "",
+        plates: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         given = {node.name: node for node in nodes}
         self.name, self.description = name, description
+        self.plates: Mapping[str, tuple[str, ...]] = MappingProxyType(
+            {plate: tuple(values) for plate, values in (plates or {}).items()}
+        )
         self.order: tuple[str, ...] = _topological(given)
         self.nodes: Mapping[str, Node] = MappingProxyType({node: given[node] for node in self.order})
         self.rules: Mapping[str, TableRule] = MappingProxyType(dict(rules))
@@ -184,7 +190,7 @@ class Network:
                 name, TableRule(name, table.copy(), float("inf"), self.rules[node.rule].correlation)
             )
         nodes = [dataclasses.replace(node, rule=name) for name, node in self.nodes.items()]
-        return Network(nodes, rules, name=self.name, description=self.description)
+        return Network(nodes, rules, name=self.name, description=self.description, plates=self.plates)
 
 
 def pgmpy_model(

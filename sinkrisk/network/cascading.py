@@ -8,7 +8,7 @@ controversy and what persists from period to period (ma2025, sections 4.2, 4.4 a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ import pandas as pd
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network, Node
-from sinkrisk.network.effects import deployment_nodes
-from sinkrisk.network.simulated import Doubt, check_mass, halves, over_draws
+from sinkrisk.network.cells import Cells, deployment_nodes
+from sinkrisk.network.scenarios import Scenarios, as_scenarios
+from sinkrisk.network.simulated import Doubt, check_bank, check_mass, halves, over_draws
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ WORKING = ("full", "throttled")
 MEASURES = ("widespread", "collapsed_cells", "spread", "recovery_years", "unrecovered", "lost")
 
 
-def worst_state_shocks(net: Network, bases: Sequence[str], period: str) -> dict[str, dict[str, str]]:
+def worst_state_shocks(net: Network, bases: str | Sequence[str], period: str) -> dict[str, dict[str, str]]:
     """Return one shock per node: set to its least favourable state in one period.
 
     Parameters
     ----------
     net : Network
-    bases : sequence of str
+    bases : str or sequence of str
         Names as in the file: policy_support gives one shock per region, deployment_mode one per
         class and region.
     period : str
@@ -62,7 +63,7 @@ def worst_state_shocks(net: Network, bases: Sequence[str], period: str) -> dict[
     """
     shocks: dict[str, dict[str, str]] = {}
     found = Problems()
-    for base in bases:
+    for base in [bases] if isinstance(bases, str) else bases:
         nodes = [node for node in net.nodes.values() if node.base == base and node.period == period]
         if not nodes:
             have = sorted({node.base for node in net.nodes.values() if node.period == period})
@@ -86,14 +87,15 @@ class _Cells:
     delivered: Floats
     collapse: int
     working: NDArray[np.bool_]
+    counted: str
 
 
 def collapse_cascades(
     net: Network,
-    shocks: Mapping[str, Mapping[str, str]],
+    shocks: Scenarios,
     bank: TableBank,
     *,
-    cells: Collection[tuple[str, str]] | None = None,
+    cells: Cells = "possible",
     planned: pd.DataFrame | None = None,
     delivered: Mapping[str, float] | None = None,
     widespread: float = 0.25,
@@ -106,16 +108,20 @@ def collapse_cascades(
     Parameters
     ----------
     net : Network
-    shocks : mapping of str to mapping
-        Name -> nodes set to states: `worst_state_shocks`, or the `do` of scenarios.
+    shocks : mapping of str to mapping, or scenarios
+        Name -> nodes set to states, from `worst_state_shocks`; or what `load_scenarios` returns, or a
+        list of them.
     bank : TableBank
         Intervals run over its draws.
-    cells : collection of (class, region), optional
-        Those in which deployment is possible; all when left out.
+    cells : "possible", "all" or collection of (class, region)
+        Those that count: where a pathway of the class is possible (see `possible_cells`), all, or
+        these.
     planned : DataFrame, optional
-        Columns class, region, period, removal (GtCO2 over the period); needed for `lost`.
+        Columns class, region, period, removal (GtCO2 over the period), one row a cell and period;
+        needed for `lost`. Of a plan by pathway, region and period: sum over the pathways of a class.
     delivered : mapping, optional
-        Mode -> share of the planned removal delivered, as the simulation has it; with `planned`.
+        Mode -> share of the planned removal delivered, with `planned`: for example the means of the
+        drivers `mode_fraction` (table `claims` of the priors) over draws.
     widespread : float
         Share of cells collapsed from which a collapse counts as widespread.
     mass, samples, rng
@@ -143,14 +149,32 @@ def collapse_cascades(
     Raises
     ------
     InputError
-        Shocks on unknown nodes or states, plans for unknown cells, shares outside their range.
+        Shocks on unknown nodes or states, plans for unknown cells or for one twice, shares outside
+        their range.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import load, table_bank
+    >>> net = load(regions=["arid_zones"], periods=["near_term", "mid_term"])
+    >>> shocks = worst_state_shocks(net, "carbon_price_regime", "near_term")
+    >>> plan = pd.DataFrame(
+    ...     {"class": "geological", "region": "arid_zones", "period": ["near_term"], "removal": [2.0]}
+    ... )
+    >>> share = {"full": 1.0, "throttled": 0.5, "passive_redundancy": 0.1, "collapse": 0.0}
+    >>> found = collapse_cascades(
+    ...     net, shocks, table_bank(net, 16, rng=1), planned=plan, delivered=share, samples=64
+    ... )
+    >>> found.set_index("measure").loc["lost", ["baseline", "shocked"]].astype(float).round(1).to_dict()
+    {'baseline': 1.5, 'shocked': 1.6}
     """
     check_mass(mass)
+    check_bank(net, bank)
+    told = {name: scenario.do for name, scenario in as_scenarios(net, shocks).items()}
     grid = _grid(net, cells, planned, delivered, widespread)
     seed = int(random.generator(rng).integers(2**63))
     base: dict[tuple[frozenset[int], int], Floats] = {}
     rows = []
-    for name, do in shocks.items():
+    for name, do in told.items():
         if not do:
             raise InputError(Problem("shock without nodes", got=name))
         own, start = _reach(net, grid, do)
@@ -169,7 +193,9 @@ def collapse_cascades(
             row |= change.columns("change", mass)
             unit = {"recovery_years": "yr", "lost": "GtCO2"}.get(measure, "1")
             rows.append({**row, "mc_error": change.mc_error, "unit": unit})
-    return pd.DataFrame(rows).assign(interval_kind="equal-tailed", interval_mass=mass)
+    table = pd.DataFrame(rows).assign(interval_kind="equal-tailed", interval_mass=mass)
+    table.attrs["cells"] = grid.counted
+    return table
 
 
 def _ratio(values: Floats, index: int) -> Floats:
@@ -182,12 +208,12 @@ def _ratio(values: Floats, index: int) -> Floats:
 
 def _grid(
     net: Network,
-    cells: Collection[tuple[str, str]] | None,
+    cells: Cells,
     planned: pd.DataFrame | None,
     delivered: Mapping[str, float] | None,
     widespread: float,
 ) -> _Cells:
-    nodes = deployment_nodes(net, cells)
+    nodes, counted = deployment_nodes(net, cells)
     found = Problems()
     if not 0.0 < widespread <= 1.0:
         found.add("share of cells", got=widespread, allowed="0 < share <= 1", key="widespread")
@@ -222,6 +248,7 @@ def _grid(
         shares,
         states.index(COLLAPSE),
         np.array([state in WORKING for state in states]),
+        counted,
     )
 
 
@@ -244,6 +271,10 @@ def _planned(
     planned: pd.DataFrame, places: list[tuple[str, str]], periods: list[str], found: Problems
 ) -> Floats:
     amounts = np.zeros((len(places), len(periods)))
+    seen: set[tuple[str, str, str]] = set()
+    if not isinstance(planned, pd.DataFrame):
+        found.add("planned", got=type(planned).__name__, allowed="a DataFrame", key="planned")
+        return amounts
     missing = {"class", "region", "period", "removal"} - set(planned.columns)
     if missing:
         found.add("plan without columns", got=list(planned.columns), allowed=sorted(missing), key="planned")
@@ -261,8 +292,12 @@ def _planned(
             )
         elif not np.isfinite(amount) or amount < 0.0:
             found.add("planned removal", got=amount, allowed="finite, not negative", row=row, key="planned")
+        elif (cls, region, period) in seen:
+            place = f"{cls}, {region}, {period}"
+            found.add("cell planned twice", got=place, row=row, key="planned", hint="add the amounts up")
         else:
-            amounts[places.index((cls, region)), periods.index(period)] += float(amount)
+            amounts[places.index((cls, region)), periods.index(period)] = float(amount)
+            seen.add((cls, region, period))
     return amounts
 
 

@@ -49,6 +49,7 @@ class CheckedNetwork:
     plates: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
     path: str
+    named: Mapping[str, tuple[str, ...]]
     located: files.LocatedYaml
 
 
@@ -84,10 +85,11 @@ def read_network(
     values = _plate_values(spec, plates or {}, located, found)
     # Without its plates nothing else of the file can be judged.
     found.raise_if_any()
-    checker = _Checker(spec, _plates_named(spec, values, located), located, found, values)
+    named = _plates_named(spec, values, located)
+    checker = _Checker(spec, named, located, found, values)
     order = checker.run()
     found.raise_if_any()
-    return CheckedNetwork(spec, values, order, str(path), located)
+    return CheckedNetwork(spec, values, order, str(path), named, located)
 
 
 def _plate_values(
@@ -133,7 +135,7 @@ def _plate_values(
 
 
 def _wanted(given: Sequence[str], own: tuple[str, ...] | None, plate: str) -> tuple[str, ...]:
-    """Values of a plate asked for, among the file's and in their order."""
+    """Values of a plate asked for: among the file's, periods in their order."""
     argument = {"class": "classes"}.get(plate, f"{plate}s")
     found = Problems()
     if isinstance(given, str) or not isinstance(given, Iterable):
@@ -154,7 +156,8 @@ def _wanted(given: Sequence[str], own: tuple[str, ...] | None, plate: str) -> tu
         if values.count(value) > 1:
             found.add(f"{plate} given twice", got=value, key=argument)
     found.raise_if_any()
-    if own is not None and list(values) != [value for value in own if value in values]:
+    # Periods follow one another; the order of regions and classes is that of the nodes, no more.
+    if plate == "period" and own is not None and list(values) != [value for value in own if value in values]:
         ordered = ", ".join(value for value in own if value in values)
         found.add(f"{argument} out of order", got=", ".join(values), allowed=f"{ordered}", key=argument)
     found.raise_if_any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,50 +10,25 @@ import pandas as pd
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.network.building import Network, Node
-from sinkrisk.network.scenarios import Scenario
-from sinkrisk.network.simulated import Doubt, check_mass, state_probabilities
+from sinkrisk.network.building import Network
+from sinkrisk.network.cells import FALLEN, Cells, deployment_nodes
+from sinkrisk.network.scenarios import Scenarios, as_scenarios
+from sinkrisk.network.simulated import Doubt, check_bank, check_mass, state_probabilities
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MODE = "deployment_mode"
-FALLEN = ("passive_redundancy", "collapse")
 _PLACE = {"class": "cls", "region": "region", "period": "period"}
-
-
-def deployment_nodes(net: Network, cells: Collection[tuple[str, str]] | None = None) -> list[Node]:
-    """Return the deployment nodes of a network, of the given (class, region) cells alone if any.
-
-    Raises
-    ------
-    InputError
-        When there are none.
-    """
-    nodes = [
-        node
-        for node in net.nodes.values()
-        if node.base == MODE and (cells is None or (node.cls, node.region) in cells)
-    ]
-    if not nodes:
-        raise InputError(
-            Problem(
-                "no deployment node",
-                got="none of the cells" if cells else net.name,
-                allowed=f"a network with '{MODE}'" if not cells else "pairs (class, region) of the network",
-            )
-        )
-    return nodes
 
 
 def scenario_effects(
     net: Network,
-    scenarios: Mapping[str, Scenario],
+    scenarios: Scenarios,
     bank: TableBank,
     *,
-    cells: Collection[tuple[str, str]] | None = None,
-    by: Sequence[str] = ("class", "region", "period"),
+    cells: Cells = "possible",
+    by: str | Sequence[str] = ("class", "region", "period"),
     mass: float = 0.9,
     samples: int = 256,
     rng: random.RandomSource = 1,
@@ -63,12 +38,13 @@ def scenario_effects(
     Parameters
     ----------
     net : Network
-    scenarios : mapping of str to Scenario
-        From `load_scenarios`.
+    scenarios : mapping of str to Scenario, or list of Scenario
+        From `load_scenarios`; or name -> {node: state}, what the scenario sets.
     bank : TableBank
         Its draws carry the doubt about the tables; intervals run over them.
-    cells : collection of (class, region), optional
-        All when left out.
+    cells : "possible", "all" or collection of (class, region)
+        Those that count: where a pathway of the class is possible (see `possible_cells`), all, or
+        these.
     by : sequence of str
         Of class, region, period: what rows stand for; probabilities are averaged over the rest,
         every cell counting the same.
@@ -81,22 +57,40 @@ def scenario_effects(
     Returns
     -------
     DataFrame
-        Columns scenario, kind, those of `by`, state, baseline, baseline_low, baseline_high,
+        Columns scenario, label, kind, those of `by`, state, baseline, baseline_low, baseline_high,
         probability, probability_low, probability_high, change, change_low, change_high, mc_error
         (standard error of `change` from sampling), interval_kind, interval_mass. Means over the
         draws. Beside the modes, the state `fallen` is passive redundancy or collapse.
+        ``attrs["cells"]`` says which cells were counted.
 
     Raises
     ------
     InputError
-        For a network without deployment nodes, a mass outside (0, 1), fewer than two samples, and
-        groups that are not of class, region and period.
+        For a network without deployment nodes, cells that it has not, a mass outside (0, 1), fewer
+        than two samples, and groups that are not of class, region and period.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import load, load_scenarios, table_bank
+    >>> net = load(regions=["arid_zones"], periods=["near_term", "mid_term"])
+    >>> named = load_scenarios(net)
+    >>> chosen = {"price_collapse": named["price_collapse"]}
+    >>> found = scenario_effects(net, chosen, table_bank(net, 16, rng=1), by="period", samples=64)
+    >>> found[found["state"] == "fallen"][["scenario", "period", "change"]].round(2)
+             scenario     period  change
+    4  price_collapse  near_term    0.00
+    9  price_collapse   mid_term    0.05
+    >>> found.attrs["cells"]
+    'the 4 of 5 cells (class, region) in which a pathway is possible'
     """
     check_mass(mass)
+    check_bank(net, bank)
+    by = (by,) if isinstance(by, str) else by
+    named = as_scenarios(net, scenarios)
     wrong = [name for name in by if name not in _PLACE]
     if wrong or not by or len(set(by)) < len(by):
         raise InputError(Problem("groups of effects", got=", ".join(by), allowed=list(_PLACE), key="by"))
-    nodes = deployment_nodes(net, cells)
+    nodes, counted = deployment_nodes(net, cells)
     names = [node.name for node in nodes]
     seed = int(random.generator(rng).integers(2**63))
     before = state_probabilities(net, bank, names, samples=samples, rng=seed)
@@ -105,7 +99,7 @@ def scenario_effects(
     for node in nodes:
         groups.setdefault(tuple(str(getattr(node, _PLACE[name])) for name in by), []).append(node.name)
     rows: list[dict[str, object]] = []
-    for scenario in scenarios.values():
+    for scenario in named.values():
         after = state_probabilities(net, bank, names, scenario.do, samples=samples, rng=seed)
         for place, members in groups.items():
             base, moved = (_mean(found, members, states) for found in (before, after))
@@ -114,6 +108,7 @@ def scenario_effects(
                 rows.append(
                     {
                         "scenario": scenario.name,
+                        "label": scenario.label,
                         "kind": scenario.kind,
                         **dict(zip(by, place, strict=True)),
                         "state": state,
@@ -123,7 +118,9 @@ def scenario_effects(
                         "mc_error": change.mc_error,
                     }
                 )
-    return pd.DataFrame(rows).assign(interval_kind="equal-tailed", interval_mass=mass)
+    table = pd.DataFrame(rows).assign(interval_kind="equal-tailed", interval_mass=mass)
+    table.attrs["cells"] = counted
+    return table
 
 
 def _mean(

@@ -50,7 +50,7 @@ def load(
         None means the network shipped in ``priors/network.yaml``; docs/network.md shows how to write
         another.
     regions, classes, periods : sequence of str, optional
-        Keep these values of the plates alone, in the file's order.
+        Keep these values of the plates alone, periods in the file's order.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def expand(checked: CheckedNetwork) -> Network:
             for cls, region in itertools.product(*values):
                 at = {"class": cls, "region": region, "period": period if "period" in node.plate else None}
                 nodes.append(_expanded(checked, base, at, periods, step, rules))
-    net = Network(nodes, rules, name=spec.network, description=spec.description)
+    net = Network(nodes, rules, name=spec.network, description=spec.description, plates=checked.named)
     _refuse_hopeless(checked, net)
     return net
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -11,9 +12,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sinkrisk import files
-from sinkrisk.errors import Problems
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
 from sinkrisk.network.checking import near_names, told_shape
+from sinkrisk.network.conditions import read_conditions
 from sinkrisk.network.table_checks import check_source
 
 SHIPPED = "governance_scenarios.yaml"
@@ -31,6 +33,8 @@ class Scenario:
     do : mapping of str to str
         Node -> the state it is set to.
     rationale, source, locator : str
+    remark : str
+        What the network lacks of the scenario as written, empty where it has all.
     """
 
     name: str
@@ -40,6 +44,45 @@ class Scenario:
     rationale: str
     source: str
     locator: str
+    remark: str = ""
+
+
+Scenarios = Mapping[str, Scenario | Mapping[str, str]] | Iterable[Scenario]
+"""Scenarios by name, or one after another; plain interventions by name."""
+
+
+def as_scenarios(net: Network, given: Scenarios | Scenario) -> dict[str, Scenario]:
+    """Return scenarios by name, their interventions checked.
+
+    Raises
+    ------
+    InputError
+        For what is neither scenarios nor interventions, and for nodes or states the network has not.
+    """
+    allowed = "what load_scenarios returns, a list of Scenario, or {name: {node: state}}"
+    if isinstance(given, Scenario):
+        given = [given]
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(Problem("scenarios", got=given, allowed=allowed))
+    named = isinstance(given, Mapping)
+    pairs = list(given.items()) if named else [(getattr(entry, "name", ""), entry) for entry in given]
+    found = Problems()
+    result: dict[str, Scenario] = {}
+    for name, entry in pairs:
+        if isinstance(entry, Mapping):
+            entry = Scenario(str(name), str(name).replace("_", " "), "shock", entry, "", "", "")
+        if not isinstance(entry, Scenario):
+            found.add("not a scenario", got=entry, allowed=allowed)
+            continue
+        if name in result:
+            found.add("two scenarios of one name", got=name)
+        try:
+            read_conditions(net, None, entry.do)
+        except InputError as error:
+            found.extend(error.problems)
+        result[str(name)] = entry
+    found.raise_if_any()
+    return result
 
 
 class _Setting(BaseModel):
@@ -89,13 +132,16 @@ def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> 
     Returns
     -------
     dict of str to Scenario
-        In the order of the file.
+        In the order of the file. On part of a network (see `load`) a scenario sets what is left of
+        it and `Scenario.remark` says what is not; one of which nothing is left is dropped with a
+        warning.
 
     Raises
     ------
     InputError
         Every fault of the file with its line: unknown keys, nodes, states, periods, regions or
-        classes, a setting that fits no node, a node set twice to different states.
+        classes, a setting that fits no node, a node set twice to different states, a source that is in
+        no bibliography.
 
     Examples
     --------
@@ -114,7 +160,10 @@ def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> 
         raise AssertionError("a validation error without details") from error
     scenarios = {name: _scenario(net, name, entry, located, found) for name, entry in spec.scenarios.items()}
     found.raise_if_any()
-    return scenarios
+    for name, scenario in scenarios.items():
+        if not scenario.do:
+            warnings.warn(f"scenario '{name}' is left out: {scenario.remark}", stacklevel=2)
+    return {name: scenario for name, scenario in scenarios.items() if scenario.do}
 
 
 def _scenario(
@@ -122,9 +171,10 @@ def _scenario(
 ) -> Scenario:
     check_source(located, found, entry.source, entry.locator, "scenarios", name)
     do: dict[str, str] = {}
+    lacking: dict[str, None] = {}
     for index, setting in enumerate(entry.set):
         at = ("scenarios", name, "set", index)
-        for node in _nodes(net, setting, at, located, found):
+        for node in _nodes(net, setting, at, located, found, lacking):
             if do.get(node, setting.state) != setting.state:
                 found.add(
                     f"scenario '{name}': node set twice",
@@ -133,9 +183,11 @@ def _scenario(
                     row=located.line(*at),
                 )
             do[node] = setting.state
+    remark = f"this part of the network lacks {', '.join(lacking)}" if lacking else ""
     return Scenario(
-        name, entry.label, entry.kind, MappingProxyType(do), entry.rationale, entry.source, entry.locator
-    )
+        name, entry.label, entry.kind, MappingProxyType(do), entry.rationale, entry.source, entry.locator,
+        remark,
+    )  # fmt: skip
 
 
 def _nodes(
@@ -144,8 +196,9 @@ def _nodes(
     at: tuple[str | int, ...],
     located: files.LocatedYaml,
     found: Problems,
+    lacking: dict[str, None],
 ) -> list[str]:
-    """Return the nodes a setting means; what fits none is reported."""
+    """Return the nodes a setting means; what fits none is reported, or noted where only part is read."""
 
     def add(what: str, got: str, allowed: Sequence[str], key: str) -> None:
         place = (*at, key)
@@ -165,8 +218,13 @@ def _nodes(
         if wanted is None:
             continue
         have = list(dict.fromkeys(str(getattr(node, attribute)) for node in named))
+        whole = net.plates.get(attribute.replace("cls", "class"), ())
         for value in wanted:
-            if value not in have:
+            if value not in have and value in whole and have != ["None"]:
+                lacking[value] = None
+                if not set(have) & set(wanted):
+                    sound = False
+            elif value not in have:
                 allowed = ["(none)"] if have == ["None"] else have
                 add(f"'{setting.node}' has no such {attribute.replace('cls', 'class')}", value, allowed, key)
                 sound = False

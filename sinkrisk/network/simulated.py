@@ -185,7 +185,50 @@ def interval(values: Floats, mass: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def mean_error(values: Floats) -> float:
+    """Return the standard error of the mean of independent draws, nought for a single one."""
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def interval_errors(values: Floats, mass: float) -> tuple[float, float]:
+    """Return the Monte Carlo errors of the ends of the equal-tailed interval of independent draws.
+
+    The number of draws below a quantile p is binomial, with sd sqrt(n p (1 - p)); half the distance
+    between the draws so many ranks to either side is the error of the end (Woodruff 1952, J. Am.
+    Stat. Assoc. 47(260)). It is too small where the rank itself is below that sd: an end then rests
+    on the outermost draws.
+
+    Examples
+    --------
+    >>> low, high = interval_errors(np.arange(10_001.0), 0.9)
+    >>> print(round(low, 1), round(high, 1))
+    21.8 21.8
+    """
+    tails = np.array([(1.0 - mass) / 2.0, (1.0 + mass) / 2.0])
+    sd = np.sqrt(tails * (1.0 - tails) / len(values))
+    below, above = (np.quantile(values, np.clip(tails + sign * sd, 0.0, 1.0)) for sign in (-1.0, 1.0))
+    low, high = (above - below) / 2.0
+    return float(low), float(high)
+
+
 def check_mass(mass: float) -> None:
     """Raise unless `mass` is the mass of an interval."""
     if not 0.0 < mass < 1.0:
         raise InputError(Problem("mass of an interval", got=mass, allowed="0 < mass < 1"))
+
+
+def check_bank(net: Network, bank: TableBank) -> None:
+    """Raise unless `net` is a network and `bank` holds draws of its tables."""
+    if not isinstance(net, Network):
+        allowed = "what network.load returns"
+        raise InputError(Problem("not a network", got=type(net).__name__, allowed=allowed))
+    if not isinstance(bank, TableBank):
+        allowed = "what network.table_bank(net) returns"
+        got = type(bank).__name__
+        raise InputError(Problem("not a bank of tables", got=got, allowed=allowed, key="bank"))
+    for name in net.order:
+        rule = net.nodes[name].rule
+        if bank.rule_of.get(name) != rule or bank.draws[rule].shape[1:] != net.tables[name].shape:
+            raise InputError(
+                Problem("table bank of another network", got=name, allowed="a bank from table_bank(net)")
+            )

@@ -93,7 +93,8 @@ class TableChecker:
                 ):
                     cells *= len(above.states)
             if cells > MAX_FAMILY_CELLS:
-                most = f"more than {MAX_FAMILY_CELLS} cells with its first {node.parents.index(parent) + 1} parents"
+                number = node.parents.index(parent) + 1
+                most = f"more than {MAX_FAMILY_CELLS} cells with its first {number} parents"
                 break
         if most:
             self.add(

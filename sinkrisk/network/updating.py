@@ -315,6 +315,7 @@ def with_rules(
         {key: rule for key, rule in ordered.items() if key in used},
         name=net.name,
         description=net.description,
+        plates=net.plates,
     )
 
 
