@@ -128,7 +128,11 @@ def check_held(parameters: ParameterSet, panels: list[Panel]) -> None:
         if name not in free:
             found.add("no such parameter to hold", got=name, allowed=sorted(free), key=key)
             continue
-        parameter, array = known[name], np.asarray(value, dtype=float)
+        try:
+            parameter, array = known[name], np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            found.add("not numbers", got=value, allowed="one number, or one for each of its entries", key=key)
+            continue
         if array.shape not in ((), (1,), (len(parameter.labels),)):
             found.add(
                 "one number, or one for each of its entries", got=value, allowed=parameter.labels, key=key
