@@ -100,6 +100,7 @@ class SumPlan:
                 waiting.append(self._joined(mine, waiting))
         self._last = self._joined(waiting, []) if waiting else None
         self.keep = tuple(keep)
+        self._free: list[Floats] = []
 
     def _joined(self, numbers: Sequence[int], others: Collection[int]) -> int:
         """Multiply factors, the smallest first; sum out what neither others nor the result need."""
@@ -192,30 +193,46 @@ class SumPlan:
         for at, step in enumerate(self._steps, start=self._count):
             negative = signed[step.one] or signed[step.two]
             batch, left, _ = step.first
-            result = np.empty((len(batch) * len(left) * len(step.second[1]), draws))
+            result = self._space(len(batch) * len(left) * len(step.second[1]), draws)
             _multiplied(held[step.one], held[step.two], result, *step.first, *step.second, negative)
             # Every result is used once.
             for number in {step.one, step.two} - {-1}:
-                del held[number]
-            if negative:
-                negative = bool(result.min() < 0.0)
-            held[at], signed[at] = _eased(result), negative
+                used = held.pop(number)
+                if number >= self._count:
+                    assert used.base is not None
+                    self._free.append(used.base)
+            _ease(result)
+            held[at], signed[at] = result, negative and bool(result.min() < 0.0)
         if self._last is None:
             return np.ones((*(1 for _ in self.keep), draws))
         scope = self._scopes[self._last]
         final = held[self._last].reshape(*(self._cards[variable] for variable in scope), draws)
-        return final.transpose(*(scope.index(variable) for variable in self.keep), len(scope))
+        result = final.transpose(*(scope.index(variable) for variable in self.keep), len(scope)).copy()
+        if self._last >= self._count:
+            base = held[self._last].base
+            assert base is not None
+            self._free.append(base)
+        return result
+
+    def _space(self, cells: int, draws: int) -> Floats:
+        """Return room for a table, used before where possible: fresh pages cost more than the sums."""
+        size = cells * draws
+        fitting = [number for number, buffer in enumerate(self._free) if size <= len(buffer)]
+        if fitting:
+            buffer = self._free.pop(min(fitting, key=lambda number: len(self._free[number])))
+        else:
+            buffer = np.empty(size)
+        return buffer[:size].reshape(cells, draws)
 
 
-def _eased(values: Floats) -> Floats:
+def _ease(values: Floats) -> None:
     """Scale each draw by its largest cell where that is tiny, so that long evidence does not underflow."""
     if values.size > MOST_DRAWS * MOST_DRAWS:
         # Large tables come of few factors; their sums are small and pass here.
-        return values
+        return
     peak = np.abs(values).max(axis=0)
-    if peak.min() >= EASY:
-        return values
-    return values / np.where(peak > 0.0, peak, 1.0)
+    if peak.min() < EASY:
+        values /= np.where(peak > 0.0, peak, 1.0)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
