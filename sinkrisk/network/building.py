@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+NEAR_ONE = 1e-9
+"""How far a row of a table given as an array may miss one."""
 SUMS = 1e-5
 """How far a row of a table may miss one."""
 
@@ -285,7 +287,9 @@ def network_from_tables(
     Raises
     ------
     InputError
-        For unknown parents, a missing table, a wrong shape, rows that do not sum to one, a cycle.
+        All at once: names and states that are none, unknown or doubled ones, a missing table, a wrong
+        shape, numbers that are no probabilities, rows that do not sum to one, a size or correlation
+        out of range; then a cycle.
 
     Examples
     --------
@@ -297,29 +301,113 @@ def network_from_tables(
     >>> net.order
     ('rain', 'wet')
     """
-    found = Problems()
+    size, found = equivalent_sample_size, Problems()
+    if isinstance(size, bool) or not isinstance(size, (int, float, np.number)) or not size > 0.0:
+        allowed = "a positive number of judgements, or inf"
+        found.add("equivalent sample size", got=size, allowed=allowed, key="equivalent_sample_size")
+    if (
+        isinstance(correlation, bool)
+        or not isinstance(correlation, (int, float, np.number))
+        or not 0.0 <= correlation <= 1.0
+    ):
+        found.add("correlation of rows", got=correlation, allowed="0 to 1", key="correlation")
+    for what, value in (("states", states), ("parents", parents), ("tables", tables)):
+        if not isinstance(value, Mapping):
+            found.add(f"{what} are no mapping of nodes", got=type(value).__name__, key=what)
+    found.raise_if_any()
+    if not states:
+        found.add("no nodes", got={}, key="states")
+    for what, keys in (("parents", parents), ("tables", tables)):
+        for key in keys:
+            if key not in states:
+                found.add(f"{what} of an unknown node", got=key, allowed=list(states), key=what)
+    sound = {key: _labels(key, values, found) for key, values in states.items()}
     nodes: list[Node] = []
     rules: dict[str, TableRule] = {}
     for key, values in states.items():
-        above = tuple(parents.get(key, ()))
-        unknown = [parent for parent in above if parent not in states]
-        for parent in unknown:
-            found.add(f"node '{key}': unknown parent", got=parent, allowed=list(states))
+        above = _above(key, parents.get(key, ()), states, found)
         if key not in tables:
-            found.add(f"node '{key}' has no table", got=list(tables))
+            found.add(f"node '{key}' has no table", allowed=list(tables), key="tables")
             continue
-        table = np.array(tables[key], dtype=float)
-        shape = (*(len(states[parent]) for parent in above if parent in states), len(values))
-        if not unknown and table.shape != shape:
-            found.add(f"node '{key}': shape of the table", got=table.shape, allowed=str(shape))
-        elif not (np.all(table >= 0.0) and np.allclose(table.sum(axis=-1), 1.0, rtol=0.0, atol=1e-9)):
-            found.add(f"node '{key}': probabilities do not sum to one", got=table.sum(axis=-1).tolist())
-        rules[key] = TableRule(key, table, equivalent_sample_size, correlation)
+        if above is None or not all(sound.get(name, False) for name in (key, *above)):
+            continue
+        table = _probabilities(key, tables[key], above, states, found)
+        if table is not None:
+            rules[key] = TableRule(key, table, float(size), float(correlation))
         nodes.append(
             Node(
                 key, key, "global", None, None, None, "policy", tuple(values), above, "last", key, "", "", "",
-                equivalent_sample_size,
+                float(size),
             )
         )  # fmt: skip
     found.raise_if_any()
     return Network(nodes, rules, name=name)
+
+
+def _labels(key: str, values: Sequence[str], found: Problems) -> bool:
+    """Whether the states of a node are names, two or more, none twice; told where not."""
+    before = len(found.found)
+    if not isinstance(key, str) or not key:
+        found.add("name of a node is no text", got=key, key="states")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        found.add(f"node '{key}': states are no list of names", got=values, hint="['no', 'yes'], for example")
+        return False
+    names = list(values)
+    if not names:
+        found.add(f"node '{key}': no states", got=names)
+    for state in names:
+        if not isinstance(state, str) or not state:
+            found.add(f"node '{key}': name of a state is no text", got=state)
+    if len(found.found) == before and len(set(names)) < len(names):
+        found.add(f"node '{key}': state given twice", got=", ".join(names))
+    return len(found.found) == before
+
+
+def _above(
+    key: str, given: Sequence[str], states: Mapping[str, Sequence[str]], found: Problems
+) -> tuple[str, ...] | None:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        found.add(f"node '{key}': parents are no list of nodes", got=given, hint=f"[{given!r}]")
+        return None
+    above = tuple(given)
+    before = len(found.found)
+    for parent in dict.fromkeys(above):
+        if parent not in states:
+            found.add(f"node '{key}': unknown parent", got=parent, allowed=list(states))
+        if above.count(parent) > 1:
+            found.add(f"node '{key}': parent given twice", got=parent)
+    return above if len(found.found) == before else None
+
+
+def _probabilities(
+    key: str,
+    given: ArrayLike,
+    above: Sequence[str],
+    states: Mapping[str, Sequence[str]],
+    found: Problems,
+) -> NDArray[np.float64] | None:
+    try:
+        table = np.array(given, dtype=float)
+    except (ValueError, TypeError):
+        found.add(f"node '{key}': table is no array of numbers", got=repr(given)[:60])
+        return None
+    shape = tuple(len(states[name]) for name in (*above, key))
+    if table.shape != shape:
+        found.add(f"node '{key}': shape of the table", got=table.shape, allowed=str(shape))
+        return None
+    # Written so that what is not a number is caught too.
+    outside = ~((table >= 0.0) & (table <= 1.0 + NEAR_ONE))
+    if outside.any():
+        found.add(f"node '{key}': probability out of range", got=float(table[outside][0]), allowed="0 to 1")
+        return None
+    sums = table.sum(axis=-1)
+    wrong = np.argwhere(np.abs(sums - 1.0) > NEAR_ONE)
+    if len(wrong):
+        at = tuple(int(index) for index in wrong[0])
+        place = ", ".join(f"{p}={list(states[p])[i]}" for p, i in zip(above, at, strict=True))
+        more = f", and {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
+        hint = f"for {place}{more}" if place else None
+        got = round(float(sums[at]), 9)
+        found.add(f"node '{key}': probabilities do not sum to one", got=got, allowed="1", hint=hint)
+        return None
+    return table

@@ -176,3 +176,50 @@ def test_a_ranked_parent_of_weight_nought_is_no_parent(governance):
     assert "resource_competition__open_ocean__near_term" in (
         governance.nodes["deployment_mode__geological__open_ocean__near_term"].parents
     )
+
+
+RAIN = {"states": {"rain": ["no", "yes"]}, "parents": {}, "tables": {"rain": [0.8, 0.2]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parents": {"rian": []}}, "parents of an unknown node: got 'rian'.*did you mean 'rain'"),
+        ({"tables": {"rain": [0.8, 0.2], "wet": [1.0]}}, "tables of an unknown node: got 'wet'"),
+        ({"states": {"rain": ["no", "no"]}}, "state given twice: got 'no, no'"),
+        ({"states": {"rain": [0, 1]}}, "name of a state is no text: got 0"),
+        ({"states": {"rain": "ny"}}, "states are no list of names: got 'ny'"),
+        ({"states": {"rain": []}}, "no states"),
+        ({"states": {}, "tables": {}}, "no nodes"),
+        ({"parents": {"rain": "rain"}}, "parents are no list of nodes"),
+        ({"tables": {"rain": [1.5, -0.5]}}, "probability out of range: got 1.5; allowed: 0 to 1"),
+        ({"tables": {"rain": [np.nan, 1.0]}}, "probability out of range: got nan"),
+        ({"tables": {"rain": [0.8, 0.3]}}, "probabilities do not sum to one: got 1.1"),
+        ({"tables": {"rain": ["a", "b"]}}, "table is no array of numbers"),
+        ({"tables": {"rain": [[0.8], [0.1, 0.1]]}}, "table is no array of numbers"),
+        ({"tables": [[0.8, 0.2]]}, "tables are no mapping"),
+        ({"equivalent_sample_size": 0}, "equivalent sample size: got 0"),
+        ({"equivalent_sample_size": float("nan")}, "equivalent sample size: got nan"),
+        ({"equivalent_sample_size": "many"}, "equivalent sample size: got 'many'"),
+        ({"correlation": 2.0}, "correlation of rows: got 2.0; allowed: 0 to 1"),
+    ],
+)
+def test_faults_of_a_network_from_tables(changes, message):
+    with pytest.raises(InputError, match=message):
+        network_from_tables(**{**RAIN, **changes})
+
+
+def test_the_row_that_misses_one_is_named():
+    with pytest.raises(InputError, match=r"got 0\.9; allowed: 1; for rain=yes"):
+        network_from_tables(
+            {"rain": ["no", "yes"], "wet": ["no", "yes"]},
+            {"wet": ["rain"]},
+            {"rain": [0.8, 0.2], "wet": [[0.9, 0.1], [0.2, 0.7]]},
+        )
+
+
+def test_tables_that_are_no_probabilities_never_become_a_network():
+    net = network_from_tables(**RAIN)
+    for wrong in ([np.nan, 1.0], [0.5, 0.4], [1.5, -0.5]):
+        with pytest.raises(InputError, match="table 'rain' is no table of probabilities"):
+            net.with_tables({"rain": np.array(wrong)})
