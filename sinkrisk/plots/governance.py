@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sinkrisk.errors import InputError, Problem
+from sinkrisk.network.jurisdictions import JurisdictionRanking
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import interval_label, require_table
 from sinkrisk.plots.labels import in_order, readable, sentence_case
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
 _CLASSES = ("nature", "land_based", "geological", "mineral", "ocean")
 _COLOURS = (style.GREEN, style.ORANGE, style.BLUE, style.GREY, style.SKY)
 _MARKERS = ("o", "s", "D", "^", "v")
+
+
+_PHRASES = {
+    "full": ("is deployed in full", False),
+    "throttled": ("is throttled", None),
+    "passive_redundancy": ("falls back to passive redundancy", True),
+    "collapse": ("collapses", True),
+    "fallen": ("falls back to passive redundancy or collapses", True),
+}
+"""State -> what a class does then, and whether more of it is worse (None: neither)."""
 
 
 def plot_scenario_effects(effects: pd.DataFrame, state: str = "fallen") -> Figure:
@@ -47,8 +59,6 @@ def plot_scenario_effects(effects: pd.DataFrame, state: str = "fallen") -> Figur
     )
     wanted = effects[effects["state"] == state]
     if wanted.empty or wanted.duplicated(["scenario", "class", "period"]).any():
-        from sinkrisk.errors import InputError, Problem
-
         raise InputError(
             Problem(
                 "effects: not one row a scenario, class and period",
@@ -90,27 +100,41 @@ def plot_scenario_effects(effects: pd.DataFrame, state: str = "fallen") -> Figur
             axes.set_title(sentence_case(period))
             axes.set_ylim(len(scenarios) - 0.5, -0.5)
             style.light_grid(axes, "x")
-        grid[0].set_yticks(range(len(scenarios)), style.wrapped([readable(s) for s in scenarios], 18))
+        grid[0].set_yticks(range(len(scenarios)), style.wrapped(_labels(wanted, scenarios), 18))
         grid[len(periods) // 2].set_xlabel("change of the probability, percentage points")
         handles, labels = grid[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(classes))
-        what = "fallen back to passive redundancy or collapsed" if state == "fallen" else readable(state)
+        what, worse = _PHRASES.get(state, (f"is in the state '{readable(state)}'", None))
+        direction = {True: " Right of nought is worse.", False: " Right of nought is better.", None: ""}
+        counted = effects.attrs.get("cells")
         style.caption(
             figure,
-            f"Change of the probability that a class is {what}, averaged over regions, when the scenario is "
-            "set (do) against when it is not. Dots: means over draws of the tables; lines: "
-            f"{interval_label(wanted, name='effects')}. Right of nought is worse.",
+            f"Change of the probability that a class {what}, averaged over regions"
+            + (f" ({counted})" if counted else "")
+            + ", when the scenario is set (do) against when it is not. Dots: means over draws of the tables; "
+            f"lines: {interval_label(wanted, name='effects')}.{direction[worse]}",
         )
     return figure
 
 
-def plot_jurisdictions(table: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
+def _labels(table: pd.DataFrame, scenarios: list[str]) -> list[str]:
+    """The scenarios' labels where the table has them, else their names."""
+    if "label" not in table:
+        return [readable(name) for name in scenarios]
+    labels = table.drop_duplicates("scenario").set_index("scenario")["label"]
+    return [str(labels[name]) for name in scenarios]
+
+
+def plot_jurisdictions(
+    table: JurisdictionRanking | pd.DataFrame, ranks: pd.DataFrame | None = None
+) -> Figure:
     """Draw regions by deployment risk, with the probability of each rank.
 
     Parameters
     ----------
-    table, ranks : DataFrame
-        Of `network.rank_jurisdictions`.
+    table : JurisdictionRanking or DataFrame
+        What `network.rank_jurisdictions` returns; or its table, with its ranks beside it.
+    ranks : DataFrame, optional
 
     Returns
     -------
@@ -120,8 +144,15 @@ def plot_jurisdictions(table: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
     Raises
     ------
     InputError
-        For tables without the columns.
+        For tables without the columns, and a table without ranks.
     """
+    if isinstance(table, JurisdictionRanking):
+        table, ranks = table.table, table.ranks
+    if ranks is None:
+        raise InputError(
+            Problem("jurisdictions: no ranks", hint="give what network.rank_jurisdictions returns as it is")
+        )
+    counted = table.attrs.get("cells")
     require_table(
         table,
         ("region", "risk", "risk_low", "risk_high"),
@@ -156,8 +187,9 @@ def plot_jurisdictions(table: pd.DataFrame, ranks: pd.DataFrame) -> Figure:
         right.set_title("Probability of each rank, %")
         style.caption(
             figure,
-            "Probability that a class which could be deployed falls back to passive redundancy or collapses, "
-            f"averaged over classes and periods. Lines: {interval_label(table, name='jurisdictions')}, over "
+            "Probability that a class falls back to passive redundancy or collapses, averaged over classes "
+            + (f"and periods, over {counted}. " if counted else "and periods. ")
+            + f"Lines: {interval_label(table, name='jurisdictions')}, over "
             "draws of the network's tables; so are the ranks. Below 0.5 % is left blank.",
         )
     return figure

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from sinkrisk.errors import InputError, Problem
+from sinkrisk.network.cells import possible_cells
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import require_table
 from sinkrisk.plots.labels import in_order, readable, sentence_case
@@ -16,37 +17,16 @@ from sinkrisk.plots.labels import in_order, readable, sentence_case
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["deployment_modes", "plot_deployment_modes", "possible_cells"]
+
 _COLUMNS = ("base", "class", "region", "period", "state", "probability")
+HIGHEST = 10.2
+"""Height of the picture of all modes, inches: A4 is 11.7."""
 _CLASSES = ("nature", "land_based", "geological", "mineral", "ocean")
 
 
-def possible_cells(pathways: pd.DataFrame, suitability: pd.DataFrame) -> set[tuple[str, str]]:
-    """Return the classes and regions in which some pathway of the class is possible.
-
-    Parameters
-    ----------
-    pathways : DataFrame
-        The priors' table: pathway, classes (separated by ";"), creditable.
-    suitability : DataFrame
-        The priors' table: pathway, region, high (0 where the pathway is impossible).
-
-    Returns
-    -------
-    set of (class, region)
-    """
-    able = suitability[pd.to_numeric(suitability["high"]) > 0.0]
-    regions = able.groupby("pathway")["region"].agg(list).to_dict()
-    counted = pathways[pathways["creditable"].astype(str).str.lower() == "true"]
-    return {
-        (name.strip(), str(region))
-        for pathway, classes in zip(counted["pathway"], counted["classes"], strict=True)
-        for name in str(classes).split(";")
-        for region in regions.get(pathway, [])
-    }
-
-
 def deployment_modes(
-    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | None = None
+    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | Literal["possible", "all"] = "all"
 ) -> pd.DataFrame:
     """Return the probabilities of the deployment modes, one row a class, region and period.
 
@@ -54,9 +34,9 @@ def deployment_modes(
     ----------
     marginals : DataFrame
         What `network.marginals` returns: base, class, region, period, state, probability.
-    cells : collection of (class, region), optional
-        Keep these alone (`possible_cells`); a class none of whose cells is named is kept whole, for
-        nothing is known of it. All when left out.
+    cells : collection of (class, region), or "possible" or "all"
+        Keep these alone ("possible": those of `possible_cells`); a class none of whose cells is named
+        is kept whole, for nothing is known of it.
 
     Returns
     -------
@@ -83,7 +63,9 @@ def deployment_modes(
         index=["class", "region", "period"], columns="state", values="probability", sort=False
     )
     wide = wide[in_order(wide.columns, tuple(style.MODE_STYLES))]
-    if cells is not None:
+    if cells == "possible":
+        cells = possible_cells()
+    if cells is not None and cells != "all":
         known = {name for name, _ in cells}
         wide = wide[[c not in known or (c, r) in cells for c, r, _ in wide.index]]
     values = wide.to_numpy()
@@ -102,7 +84,7 @@ def deployment_modes(
 
 
 def plot_deployment_modes(
-    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | None = None
+    marginals: pd.DataFrame, cells: Collection[tuple[str, str]] | Literal["possible", "all"] = "possible"
 ) -> Figure:
     """Draw the probability of every deployment mode, by class, region and period.
 
@@ -110,13 +92,14 @@ def plot_deployment_modes(
     ----------
     marginals : DataFrame
         What `network.marginals` returns.
-    cells : collection of (class, region), optional
+    cells : collection of (class, region), or "possible" or "all"
         Draw these alone, see `deployment_modes`.
 
     Returns
     -------
     Figure
-        One row of panels a class, one column a period; each bar is a region, split by mode.
+        One row of panels a class, one column a period; each bar is a region, split by mode. It fits a
+        page of A4.
 
     Raises
     ------
@@ -131,7 +114,8 @@ def plot_deployment_modes(
     }
     count = sum(len(names) for names in regions.values())
     with style.styled():
-        figure = style.new_figure(0.215 * count + 0.42 * len(classes) + 1.0)
+        # No higher than a page of A4 less its margins, however many bars there are.
+        figure = style.new_figure(min(0.17 * count + 0.42 * len(classes) + 1.0, HIGHEST))
         grid = figure.subplots(
             len(classes), len(periods), squeeze=False, sharex=True,
             height_ratios=[len(regions[c]) + 0.6 for c in classes],
@@ -175,7 +159,7 @@ def plot_deployment_modes(
             "Each bar is one region of one deployment class and period, split into the probabilities of its "
             "deployment modes under the network's central tables (exact marginals, not samples). "
             "Regions where a class has no node"
-            + (" or no possible pathway" if cells is not None else "")
+            + (" or no possible pathway" if cells != "all" else "")
             + " are left out.",
         )
     return figure

@@ -7,6 +7,7 @@ import pytest
 
 from sinkrisk import plots
 from sinkrisk.errors import InputError
+from sinkrisk.network import JurisdictionRanking
 
 
 @pytest.fixture
@@ -75,3 +76,27 @@ def test_jurisdictions_without_an_interval_are_refused(ranking):
     table, ranks = ranking
     with pytest.raises(InputError, match="missing column"):
         plots.plot_jurisdictions(table.drop(columns="risk_low"), ranks)
+
+
+def test_the_caption_follows_the_state_and_the_scenarios_bear_their_labels(effects):
+    def caption(state):
+        table = effects.assign(state=state, label=effects["scenario"].map(str.upper))
+        table.attrs["cells"] = "the 9 of 10 cells (class, region) in which a pathway is possible"
+        figure = plots.plot_scenario_effects(table, state=state)
+        ticks = [tick.get_text().replace("\n", " ") for tick in figure.axes[0].get_yticklabels()]
+        assert ticks == ["PRICE COLLAPSE", "LINKED INCENTIVES"]
+        return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+    assert "a class is deployed in full, averaged over regions (the 9 of 10 cells" in caption("full")
+    assert "Right of nought is better." in caption("full")
+    assert "that a class collapses, " in caption("collapse")
+    assert "Right of nought is worse." in caption("collapse")
+    assert "Right of nought" not in caption("throttled")
+
+
+def test_jurisdictions_take_the_ranking_as_it_is(ranking):
+    table, ranks = ranking
+    figure = plots.plot_jurisdictions(JurisdictionRanking(table, ranks))
+    assert len(figure.axes) == 2
+    with pytest.raises(InputError, match="no ranks"):
+        plots.plot_jurisdictions(table)
