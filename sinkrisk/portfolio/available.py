@@ -40,9 +40,9 @@ def capacity(drawn: xr.Dataset, *, block: int = 1024) -> xr.Dataset:
 
     Examples
     --------
-    >>> from sinkrisk import portfolio
-    >>> list(portfolio.capacity(drawn))  # doctest: +SKIP
-    ['available', 'deployable_fraction', 'limiting']
+    >>> capacity(xr.Dataset())
+    Traceback (most recent call last):
+    sinkrisk.errors.InputError: 28 problems: ...
     """
     check_size("block", block)
     find_input_problems(drawn).raise_if_any()

@@ -154,9 +154,12 @@ def check_identities(
 
     Examples
     --------
-    >>> from sinkrisk import portfolio
-    >>> portfolio.check_identities(outcomes)[0].passed  # doctest: +SKIP
-    True
+    >>> import xarray as xr
+    >>> flows = {"removed": 2.0, "stored": 1.5, "returned": 0.4}
+    >>> outcomes = xr.Dataset({name: ("period", [value]) for name, value in flows.items()})
+    >>> outcomes["period_length"] = "period", [10.0]
+    >>> [c.text for c in check_identities(outcomes) if c.passed is False]
+    ['removed = stored + returned: largest error 0.1 GtCO2/yr, allowed 1e-09']
     """
     scale = 1.0
     for name in ("planned", "received", "coupled"):

@@ -160,8 +160,12 @@ def simulate(
 
     Examples
     --------
-    >>> from sinkrisk import portfolio
-    >>> outcomes = portfolio.simulate(drawn, plans, variables=["durable", "cost"])  # doctest: +SKIP
+    ``simulate(drawn, plans, variables=["durable", "cost"])`` keeps two outcomes. Everything that is
+    wrong is said at once:
+
+    >>> simulate(xr.Dataset(), xr.Dataset())
+    Traceback (most recent call last):
+    sinkrisk.errors.InputError: 28 problems: ...
     """
     task = make_task(drawn, portfolios, block, variables, workers)
     if chunks is None:

@@ -73,8 +73,11 @@ def simulate_to_zarr(
 
     Examples
     --------
-    >>> from sinkrisk import portfolio
-    >>> outcomes = portfolio.simulate_to_zarr(drawn, plans, "out.zarr", variables=["net"])  # doctest: +SKIP
+    Faulty arguments are refused before anything is written.
+
+    >>> simulate_to_zarr(xr.Dataset(), xr.Dataset(), "out.zarr")
+    Traceback (most recent call last):
+    sinkrisk.errors.InputError: 28 problems: ...
     """
     import zarr
 
@@ -85,7 +88,7 @@ def simulate_to_zarr(
     if not _resumable(target, identity, resume):
         _create(target, drawn, task, {"digest": identity, "blocks": len(starts), "complete": []})
     group = zarr.open_group(target, mode="r+")
-    progress: dict[str, Any] = group.attrs.asdict()[PROGRESS]
+    progress: Any = group.attrs.asdict()[PROGRESS]
     done = set(_expand(progress["complete"]))
     todo = [k for k in range(len(starts)) if k not in done]
     for number in _stream(drawn, task, group, starts, todo):
