@@ -127,6 +127,14 @@ class ConvergenceError(SinkriskError):
     exit_code = EXIT_UNCONVERGED
 
 
+class ConvergenceWarning(UserWarning):
+    """A result that failed a convergence or mass-balance check was returned all the same."""
+
+
+class ImbalanceWarning(UserWarning):
+    """Stated values leave an imbalance far beyond their standard deviations: look at the units first."""
+
+
 class MissingDependencyError(SinkriskError, ImportError):
     """An optional package is needed; the message says what to install."""
 

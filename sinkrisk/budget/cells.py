@@ -14,15 +14,34 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from sinkrisk import units
-from sinkrisk.budget.identity import UNIT
+from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.windows import window_label
 from sinkrisk.errors import InputError, Problems
 
-LARGEST = 1e6
-"""Largest number read as a flux, GtC/yr: a thousand times what the whole air holds, moved in a year."""
+LARGEST = 100.0
+"""Largest number read as a flux, GtC/yr: seven times the globe's emissions, far below any slip of a unit."""
+
+LARGEST_ELSE = 1e6
+"""Largest number read in any other place, GtC/yr: an sd may say that nothing is known."""
 
 SMALLEST_SD = 1e-9
 """Smallest standard deviation read, GtC/yr: one tonne of carbon. Below it rounding would decide."""
+
+
+FIRST_YEAR, LAST_YEAR = 1750, 2200
+"""Years a window may lie in: from the first historical budgets to the end of the stores' horizon."""
+
+
+def check_years(record: dict[str, Any], window: str | None, found: Problems) -> None:
+    """Report a window outside the years a budget can have."""
+    if window is not None and not FIRST_YEAR <= record["start"] <= record["end"] <= LAST_YEAR:
+        found.add(
+            "window outside the years a budget can have",
+            got=window,
+            allowed=f"{FIRST_YEAR} to {LAST_YEAR}",
+            row=int(record["row"]),
+            key="start" if record["start"] < FIRST_YEAR else "end",
+        )
 
 
 def window_of(record: dict[str, Any], found: Problems) -> str | None:
@@ -65,11 +84,12 @@ def credible(record: dict[str, Any], factor: float | None, found: Problems) -> b
     scale = factor or 1.0
     for name in ("value", "sd", "low", "high"):
         number = float(record[name])
-        if np.isfinite(number) and abs(number) > LARGEST / scale:
+        most = (LARGEST if name != "sd" and record["component"] in SIGNS else LARGEST_ELSE) / scale
+        if np.isfinite(number) and abs(number) > most:
             found.add(
                 "far larger than any flux of carbon",
                 got=number,
-                allowed=f"at most {LARGEST / scale:g} {record['unit']} in size",
+                allowed=f"at most {most:g} {record['unit']} in size",
                 row=int(record["row"]),
                 key=name,
                 hint="is the unit right?",

@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 
 from sinkrisk.budget.annual import AnnualModel, build_annual
+from sinkrisk.budget.arguments import check_choice
+from sinkrisk.budget.balancing import warn_misfits
 from sinkrisk.budget.conditional import Conditional, draw_conditional
 from sinkrisk.budget.hyper import load_hyper
 from sinkrisk.budget.identity import UNIT
@@ -23,6 +25,7 @@ from sinkrisk.budget.labelling import label_draws, report_windows
 from sinkrisk.budget.modelling import Likelihood, make_likelihood
 from sinkrisk.budget.preparing import PreparedTable, prepare_rows
 from sinkrisk.budget.sampling import Sampled, sample_parameters
+from sinkrisk.budget.specification import ERRORS, MODELS
 from sinkrisk.budget.structure import FloatArray
 from sinkrisk.errors import Problems
 
@@ -81,8 +84,13 @@ def prepare_likelihood(
     Raises
     ------
     InputError
-        Everything wrong with the table, its size or the held parameters.
+        Everything wrong with the model, the table, its size or the held parameters.
     """
+    found = Problems()
+    years = tuple(name for name in MODELS if name != "closed")
+    check_choice(model, years, key="model", what="not a model of years", found=found)
+    check_choice(errors, ERRORS, key="errors", what="unknown errors", found=found)
+    found.raise_if_any()
     prepared = prepare_rows(observations, attribution=attribution, series=series)
     check_size(prepared)
     annual = build_annual(prepared.rows, model=model, errors=errors, hyper=load_hyper(), fixed=fixed)
@@ -141,6 +149,7 @@ def fit_annual(
     prepared, likelihood = prepare_likelihood(
         observations, model=model, errors=errors, attribution=attribution, series=series, fixed=fixed
     )
+    warn_misfits(prepared.notes)
     # Windows that cannot be reported are refused before the sampler starts.
     labels = report_windows(prepared, likelihood.annual, windows)
     if direct:

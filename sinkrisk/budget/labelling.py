@@ -12,13 +12,14 @@ import numpy as np
 import xarray as xr
 
 from sinkrisk.budget.annual import AnnualModel
+from sinkrisk.budget.checking import selected_windows
 from sinkrisk.budget.conditional import Conditional
 from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.preparing import PreparedTable
 from sinkrisk.budget.sampling import Sampled
 from sinkrisk.budget.structure import FloatArray
 from sinkrisk.budget.windows import parse_window, window_label
-from sinkrisk.errors import InputError, Problems
+from sinkrisk.errors import Problems
 
 _UNITS = {"units": UNIT}
 _NONE = {"units": "1"}
@@ -50,14 +51,10 @@ def check_report_windows(prepared: PreparedTable, windows: Sequence[object] | No
     InputError
         For everything that is no period, or lies outside the table's years.
     """
-    found, labels = Problems(file=prepared.file or None), []
+    found = Problems(file=prepared.file or None)
     first, last = prepared.years
-    for window in windows or ():
-        try:
-            start, end = parse_window(window)
-        except InputError as error:
-            found.extend(error.problems)
-            continue
+    labels = selected_windows(windows, found) or ()
+    for start, end in map(parse_window, labels):
         if not first <= start <= end <= last:
             found.add(
                 "window outside the years of the table",
@@ -65,7 +62,6 @@ def check_report_windows(prepared: PreparedTable, windows: Sequence[object] | No
                 allowed=f"{first} .. {last}",
                 key="windows",
             )
-        labels.append(window_label(start, end))
     found.raise_if_any()
     return tuple(dict.fromkeys(labels))
 

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sinkrisk.budget.cells import credible, factor_of, last_digit, value_and_sd_of, window_of
+from sinkrisk.budget.balancing import find_misfits
+from sinkrisk.budget.cells import check_years, credible, factor_of, last_digit, value_and_sd_of, window_of
 from sinkrisk.budget.checking import (
     ATTRIBUTION,
     KINDS,
     as_frame,
     as_numbers,
     check_components,
+    check_methods,
     records,
     selected_windows,
 )
@@ -34,14 +36,14 @@ from sinkrisk.budget.supplying import smooth_shares, supply_missing
 from sinkrisk.errors import Problems
 from sinkrisk.priors.tables import load_table
 
-FIRST_YEAR, LAST_YEAR = 1750, 2200
-"""Years a window may lie in: from the first historical budgets to the end of the stores' horizon."""
-
 FULL_PRECISION = 1e-6
 """A last printed digit at or below this is no rounding worth modelling, GtC/yr."""
 
 FEW_PRINTED = 3
 """Series of fewer printed numbers say too little of their last digit: one in ten ends in a nought."""
+
+NO_VALUE = "no value: read as missing"
+"""Why a row without a number stays out."""
 
 COLUMNS: tuple[str, ...] = (
     "row", "component", "method", "estimate", "window", "start", "end", "value", "sd",
@@ -150,6 +152,7 @@ def prepare_rows(
     wanted = selected_windows(windows, found) or None
     frame = as_numbers(frame, found)
     check_components(frame, found)
+    check_methods(frame, found)
     # What a packaged view left out of other tables, see `statements`.
     left_out = frame.attrs.get("left_out", ())
     excluded = [dict(zip(("row", "component", "window", "reason"), line, strict=True)) for line in left_out]
@@ -164,8 +167,9 @@ def prepare_rows(
         if rows.empty or window not in set(rows["window"]):
             found.add("no row enters in the selected window", got=window, key="windows")
     rows, forecasts = _split_forecasts(rows, priors, excluded)
+    rows.attrs["geography"] = place
     shares = constant_shares(frame) if not found else constant_shares(frame.iloc[:0])
-    determined = _coverage(rows, frame, shares, place, found)
+    determined = _coverage(rows, frame, excluded, shares, place, found)
     found.raise_if_any()
     components = tuple(name for name in SIGNS if name in REQUIRED or (rows["component"] == name).any())
     labels = tuple(dict.fromkeys(rows.sort_values(["start", "end"], kind="stable")["window"]))
@@ -178,7 +182,11 @@ def prepare_rows(
         forecasts=forecasts,
         excluded=tuple(excluded),
         shares=shares,
-        notes=(*notes, *remarks(rows, forecasts, determined, place, shares)),
+        notes=(
+            *(misfit.text for misfit in find_misfits(rows)),
+            *notes,
+            *remarks(rows, forecasts, determined, place, shares),
+        ),
         geography=place,
         file=file,
     )
@@ -202,14 +210,7 @@ def _read(
         if record["kind"] not in ("", *KINDS):
             found.add("unknown kind", got=record["kind"], allowed=KINDS, row=line, key="kind")
         sound = credible(record, factor, found)
-        if window is not None and not FIRST_YEAR <= record["start"] <= record["end"] <= LAST_YEAR:
-            found.add(
-                "window outside the years a budget can have",
-                got=window,
-                allowed=f"{FIRST_YEAR} to {LAST_YEAR}",
-                row=line,
-                key="start" if record["start"] < FIRST_YEAR else "end",
-            )
+        check_years(record, window, found)
         reason = _reason(record, window, attribution, wanted)
         if record["component"] == "imbalance" and window and factor and np.isfinite(record["value"]):
             printed.setdefault(window, []).append(record["value"] * factor)
@@ -261,7 +262,7 @@ def _reason(
         if low or high:
             side = f"at least {record['low']:g}" if low else f"at most {record['high']:g}"
             return f"one-sided: {side} {record['unit']}"
-        return "no value: read as missing"
+        return NO_VALUE
     return None
 
 
@@ -339,7 +340,12 @@ def _split_forecasts(
 
 
 def _coverage(
-    rows: pd.DataFrame, frame: pd.DataFrame, shares: pd.DataFrame, geography: str, found: Problems
+    rows: pd.DataFrame,
+    frame: pd.DataFrame,
+    excluded: list[dict[str, Any]],
+    shares: pd.DataFrame,
+    geography: str,
+    found: Problems,
 ) -> tuple[str, ...]:
     """Return what closure must determine; report what it cannot, and carbonation counted twice."""
     if rows.empty:
@@ -348,6 +354,16 @@ def _coverage(
         return ()
     present = set(rows["component"])
     missing = tuple(name for name in REQUIRED if name not in present)
+    blank = [line for line in excluded if line["component"] in missing and line["reason"] == NO_VALUE]
+    for name in dict.fromkeys(str(line["component"]) for line in blank):
+        lines = [int(line["row"]) for line in blank if line["component"] == name]
+        found.add(
+            f"{name}: not one of its {len(lines)} rows has a value",
+            got="empty",
+            row=lines[0],
+            key="value",
+            hint="give the values; or drop the rows, for closure to determine the component on purpose",
+        )
     if len(missing) > 1 and not any(problem.key in ("component", "geography") for problem in found.found):
         hints = ["closure can supply one component of the whole table: add estimates"]
         if geography == "china":

@@ -13,13 +13,15 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from sinkrisk.budget.cells import credible, factor_of, value_and_sd_of, window_of
+from sinkrisk.budget.balancing import find_misfits
+from sinkrisk.budget.cells import check_years, credible, factor_of, value_and_sd_of, window_of
 from sinkrisk.budget.checking import (
     ATTRIBUTION,
     KINDS,
     as_frame,
     as_numbers,
     check_components,
+    check_methods,
     selected_windows,
 )
 from sinkrisk.budget.identity import DERIVED, REQUIRED, SIGNS, UNIT
@@ -94,6 +96,7 @@ def read_table(
     wanted = selected_windows(windows, found)
     frame = as_numbers(frame, found)
     check_components(frame, found)
+    check_methods(frame, found)
     geographies = sorted(set(frame["geography"]))
     if len(geographies) > 1:
         found.add(
@@ -142,12 +145,14 @@ def _rows(
     for record in cast("list[dict[str, Any]]", frame.to_dict("records")):
         line = int(record["row"])
         window = window_of(record, found)
+        check_years(record, window, found)
         factor = factor_of(record, found)
         if record["kind"] not in ("", *KINDS):
             found.add("unknown kind", got=record["kind"], allowed=KINDS, row=line, key="kind")
+        derived = record["component"] in DERIVED
         sound = credible(record, factor, found)
         reason = None
-        if record["component"] in DERIVED:
+        if derived:
             reason = "derived from the other columns"
             if record["component"] == "imbalance" and window and factor and np.isfinite(record["value"]):
                 printed.setdefault(window, []).append(record["value"] * factor)
@@ -251,7 +256,7 @@ def _identify(
 def _notes(
     rows: pd.DataFrame, labels: tuple[str, ...], determined: dict[str, str], shares: pd.DataFrame
 ) -> tuple[str, ...]:
-    notes = []
+    notes = [misfit.text for misfit in find_misfits(rows)]
     if pairs := overlapping(labels):
         named = ", ".join(f"{one} with {other}" for one, other in pairs)
         notes.append(f"windows that share years are treated as independent: {named}")

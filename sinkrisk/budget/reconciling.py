@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import xarray as xr
 
 from sinkrisk import rng as random
 from sinkrisk.budget import closed
+from sinkrisk.budget.arguments import MOST_DRAWS, check_choice, check_count, check_flag
 from sinkrisk.budget.assembling import (
     constant_group,
     exact_group,
@@ -19,13 +22,17 @@ from sinkrisk.budget.assembling import (
     pool_rows,
     posterior_group,
 )
+from sinkrisk.budget.balancing import warn_misfits
 from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.reading import read_table
 from sinkrisk.budget.specification import ERRORS, MODELS, SAMPLERS, SERIES
-from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.errors import ConvergenceWarning, InputError, Problem, Problems
 
 if TYPE_CHECKING:
     from sinkrisk.budget.hierarchical import Fitted
+
+FEWEST_DRAWS = 8
+"""Fewest draws of a sampled chain: R-hat and ESS compare its halves."""
 
 
 def reconcile(
@@ -44,6 +51,7 @@ def reconcile(
     fixed: Mapping[str, Any] | None = None,
     sampler: str = "nutpie",
     direct: bool = False,
+    check: bool = True,
 ) -> xr.DataTree:
     """Reconcile stated estimates so that the carbon budget closes exactly in every draw.
 
@@ -73,7 +81,7 @@ def reconcile(
         of years also supply sds that a workbook does not state, and say so.
     model : {"hierarchical", "open", "robust", "closed"}
     draws, chains : int
-        Draws per chain and chains.
+        Draws per chain (of a sampled model at least 8) and chains.
     tune : int
         Steps per chain before them; not used by `closed`.
     rng : int, Generator or None
@@ -88,7 +96,7 @@ def reconcile(
         the decades, the last ten years and the last year of a table of more than 40.
     errors : {"shares", "iid"}
         Error structure of the models of years; ``"iid"`` takes the stated sds as they are and all errors
-        as independent between years, for comparison.
+        as independent between years, for comparison. Not for `closed`, as `series`, `fixed` and `direct`.
     series : {"assessed", "members"}, optional
         Which series of a workbook enter: assessed (default) or the individual estimates of ocean, land
         and land_use. Never both.
@@ -98,7 +106,10 @@ def reconcile(
         nutpie is the fastest, but equal seeds give equal draws only up to rounding, which a chain amplifies
         to Monte Carlo error; the others repeat to the bit. Runs of a spec use ``"pymc"`` for that reason.
     direct : bool
-        Sample all latent fluxes by NUTS instead: slow, the cross-check of the marginal likelihood.
+        Sample all latent fluxes by NUTS instead, the cross-check of the marginal likelihood: minutes where
+        the default takes seconds on Table 2, and out of reach on a workbook.
+    check : bool
+        Warn when a sampled model did not converge. A warning is all: `budget.gate` refuses.
 
     Returns
     -------
@@ -125,6 +136,13 @@ def reconcile(
     InputError
         Before any computation: everything wrong with the arguments and the table.
 
+    Warns
+    -----
+    ImbalanceWarning
+        Before sampling, where the stated means of a window leave more than 4 of their sds.
+    ConvergenceWarning
+        After sampling, with the text of each check of `diagnose` that failed.
+
     Examples
     --------
     >>> import pandas as pd
@@ -135,6 +153,12 @@ def reconcile(
     >>> tree = reconcile(frame, model="closed", rng=1)
     >>> tree["exact"]["mean"].sel(window="2014-2023").values.round(4)
     array([9.7714, 1.24  , 5.1886, 2.8543, 2.9686])
+
+    What did not converge is refused, with the name of the quantity, before it is used:
+
+    >>> from sinkrisk import budget
+    >>> budget.gate(budget.diagnose(tree))
+    ()
     """
     if model != "closed":
         return fit(
@@ -152,10 +176,16 @@ def reconcile(
             fixed=fixed,
             sampler=sampler,
             direct=direct,
+            check=check,
         ).tree
-    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
+    _check_arguments(
+        model, draws=draws, tune=tune, chains=chains, rng=rng, errors=errors, series=series,
+        sampler=sampler, progress=progress, direct=direct, check=check, fixed=fixed,
+    )  # fmt: skip
+    draws, chains = int(draws), int(chains)
     seed, generator = _seeded(rng)
     table = read_table(observations, attribution=attribution, windows=windows)
+    warn_misfits(table.notes)
 
     statement = pool_rows(table)
     mean, covariance = closed.solve(*statement)
@@ -207,13 +237,14 @@ def fit(
     fixed: Mapping[str, Any] | None = None,
     sampler: str = "nutpie",
     direct: bool = False,
+    check: bool = True,
 ) -> Fitted:
     """Fit a model of years and keep what its comparisons need: `reconcile` with more than the tree.
 
     Parameters
     ----------
     observations, model, draws, tune, chains, rng, progress, attribution, windows, errors, series, fixed, \
-sampler, direct
+sampler, direct, check
         As for `reconcile`; not ``model="closed"``, which has no parameters to fit.
 
     Returns
@@ -227,8 +258,18 @@ sampler, direct
     ------
     InputError
         Before any computation: everything wrong with the arguments and the table.
+
+    Warns
+    -----
+    ImbalanceWarning
+        Before sampling, where the stated means of a window leave more than 4 of their sds.
+    ConvergenceWarning
+        After sampling, with the text of each check of `diagnose` that failed.
     """
-    _check_arguments(model, draws, tune, chains, rng, errors, series, sampler)
+    _check_arguments(
+        model, draws=draws, tune=tune, chains=chains, rng=rng, errors=errors, series=series,
+        sampler=sampler, progress=progress, direct=direct, check=check, fixed=fixed,
+    )  # fmt: skip
     if model == "closed":
         raise InputError(
             Problem(
@@ -243,7 +284,7 @@ sampler, direct
     # The sampler and its compiler are imported only where they are used.
     from sinkrisk.budget.hierarchical import fit_annual
 
-    return fit_annual(
+    fitted = fit_annual(
         observations,
         model=model,
         errors=errors,
@@ -260,6 +301,24 @@ sampler, direct
         direct=direct,
         attrs={"seed": seed, "model_description": MODELS[model]},
     )
+    if check:
+        warn_unconverged(fitted.tree)
+    return fitted
+
+
+def warn_unconverged(tree: xr.DataTree) -> None:
+    """Warn with every check of a budget that failed, where one did."""
+    from sinkrisk.budget.diagnostics import diagnose
+
+    failed = [check for check in diagnose(tree) if check.passed is False]
+    if failed:
+        named = " ".join(f"[{check.name}] {check.text}" for check in failed)
+        warnings.warn(
+            f"the budget did not pass its checks and must not be used as it is: {named} Take more draws and "
+            "tune steps; `budget.gate(budget.diagnose(tree))` refuses it, check=False says nothing",
+            ConvergenceWarning,
+            skip_file_prefixes=(os.path.dirname(os.path.dirname(__file__)),),
+        )
 
 
 def _seeded(rng: random.RandomSource) -> tuple[str, np.random.Generator]:
@@ -269,28 +328,55 @@ def _seeded(rng: random.RandomSource) -> tuple[str, np.random.Generator]:
 
 
 def _check_arguments(
-    model: str,
-    draws: int,
-    tune: int,
-    chains: int,
+    model: object,
+    *,
+    draws: object,
+    tune: object,
+    chains: object,
     rng: random.RandomSource,
-    errors: str,
-    series: str | None,
-    sampler: str,
+    errors: object,
+    series: object,
+    sampler: object,
+    progress: object,
+    direct: object,
+    check: object,
+    fixed: object,
 ) -> None:
     found = Problems()
     for name, got, allowed in (
         ("errors", errors, ERRORS),
-        ("series", series or "assessed", SERIES),
+        ("series", "assessed" if series is None else series, SERIES),
         ("sampler", sampler, SAMPLERS),
     ):
-        if got not in allowed:
-            found.add(f"unknown {name}", got=got, allowed=allowed, key=name)
-    if model not in MODELS:
-        found.add("unknown budget model", got=model, allowed=tuple(MODELS), key="model")
-    for name, number, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
-            found.add("must be a whole number", got=number, allowed=f">= {least}", key=name)
+        check_choice(got, allowed, key=name, what=f"unknown {name}", found=found)
+    check_choice(model, MODELS, key="model", what="unknown budget model", found=found)
+    sampled = model != "closed"
+    few = "R-hat and ESS compare the halves of a chain; 1000 is the default" if sampled else None
+    check_count(
+        draws, key="draws", least=FEWEST_DRAWS if sampled else 1, most=MOST_DRAWS, hint=few, found=found
+    )
+    check_count(tune, key="tune", least=0, most=MOST_DRAWS, found=found)
+    check_count(chains, key="chains", least=1, most=64, found=found)
+    for name, flag in (("progress", progress), ("direct", direct), ("check", check)):
+        if not (name == "progress" and flag is None):
+            check_flag(flag, key=name, found=found)
+    if fixed is not None and not isinstance(fixed, Mapping):
+        found.add(
+            "held parameters are given by name", got=fixed, allowed="{'missing_scale': 1e-6}", key="fixed"
+        )
+    if not sampled:
+        for name, given, why in (
+            ("errors", errors == "iid", "it takes the stated errors as independent anyway"),
+            ("series", series is not None, "it knows no panels of individual estimates"),
+            ("fixed", bool(fixed), "it has no parameters"),
+            ("direct", direct is True, "it is solved, not sampled"),
+        ):
+            if given:
+                found.add(
+                    f"the closed model has no '{name}'",
+                    key=name,
+                    hint=f"{why}: leave it out, or take a model of years",
+                )
     if isinstance(rng, int | np.integer) and rng < 0:
         found.add("the seed must not be negative", got=int(rng), allowed=">= 0", key="seed")
     found.raise_if_any()

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from sinkrisk import budget
+from sinkrisk.budget.preparing import prepare_rows
 from sinkrisk.budget.reading import read_table
 from sinkrisk.errors import InputError
 
@@ -82,7 +83,7 @@ def test_wrong_type_empty_and_missing_columns(table_2):
     assert "the table has no rows" in message_of(table_2.iloc[:0])
     message = message_of(table_2.drop(columns=["unit", "sd"]))
     assert "key 'unit': missing column" in message
-    assert "give sd, or low, high and interval" in message
+    assert "give value and sd, or low, high and interval" in message
 
 
 def test_several_missing_components_are_named_with_what_to_do(table_2):
@@ -183,7 +184,8 @@ def test_sizes_no_flux_can_have_are_refused(table_2, column, component):
         solve_closed(frame, draws=2, rng=0)
     (problem,) = caught.value.problems
     assert (problem.row, problem.key) == (place + 1, column)
-    assert "far larger than any flux of carbon: got 1e+308; allowed: at most 1e+06 GtC/yr" in str(problem)
+    most = "100" if component == "ocean" and column != "sd" else "1e+06"
+    assert f"far larger than any flux of carbon: got 1e+308; allowed: at most {most} GtC/yr" in str(problem)
 
 
 def test_the_bound_on_sizes_is_in_the_unit_of_the_row(table_2):
@@ -194,8 +196,53 @@ def test_the_bound_on_sizes_is_in_the_unit_of_the_row(table_2):
         sd=np.where(ocean, 1e3, 1.0) * table_2["sd"].astype(float),
     )
     assert len(read_table(million).rows) == len(read_table(table_2).rows)
-    million.loc[ocean, "value"] = 1.1e9
-    assert "at most 1e+09 TgC/yr in size; is the unit right?" in message_of(million)
+    million.loc[ocean, "value"] = 1.1e5
+    assert "at most 100000 TgC/yr in size; is the unit right?" in message_of(million)
+
+
+@pytest.mark.parametrize("read", [read_table, prepare_rows])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"value": True}, "row 4, key 'value': not a number: got True"),
+        ({"value": 1 + 2j}, r"row 4, key 'value': not a number: got \(1\+2j\)"),
+        ({"sd": [1, 2]}, r"row 4, key 'sd': not a number: got \[1, 2\]"),
+        ({"method": "assesment"}, "unknown method: got 'assesment'; .*did you mean 'assessment'"),
+    ],
+)
+def test_cells_that_only_look_like_numbers_or_words_are_refused(table_2, read, changes, said):
+    for name, cell in changes.items():
+        table_2[name] = table_2[name].astype(object)
+        table_2.at[3, name] = cell
+    with pytest.raises(InputError, match=said):
+        read(table_2)
+
+
+@pytest.mark.parametrize("read", [read_table, prepare_rows])
+def test_columns_of_a_frame_are_those_of_a_file(table_2, read):
+    with pytest.raises(InputError, match=r"unknown column: got 'estimat'; .*did you mean 'estimate'"):
+        read(table_2.rename(columns={"estimate": "estimat"}))
+    with pytest.raises(InputError, match="key 'value': column given twice"):
+        read(pd.concat([table_2, table_2[["value"]]], axis=1))
+    truth = table_2.assign(sd=True)
+    with pytest.raises(InputError, match="key 'sd': not a number: got True"):
+        read(truth)
+
+
+@pytest.mark.parametrize("read", [read_table, prepare_rows])
+def test_bounds_stand_for_a_value_without_its_column(table_2, read):
+    rows = table_2[table_2["sd"].notna()]
+    reach = rows["sd"] * 1.6448536269514722
+    bounds = rows.drop(columns=["value", "sd"]).assign(
+        low=rows["value"] - reach, high=rows["value"] + reach, interval=0.9
+    )
+    one, other = read(rows).rows, read(bounds).rows
+    np.testing.assert_allclose(other[["value", "sd"]], one[["value", "sd"]], rtol=1e-9)
+
+
+def test_the_closed_model_takes_the_years_the_others_take(table_2):
+    with pytest.raises(InputError, match=r"window outside the years a budget can have.*1750 to 2200"):
+        read_table(table_2.assign(start=1740))
 
 
 def test_a_standard_deviation_below_rounding_is_refused(table_2):

@@ -113,6 +113,7 @@ def test_closure_and_imbalance_hold_in_every_draw(tree):
     st.permutations(range(5)),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.filterwarnings("ignore::sinkrisk.errors.ImbalanceWarning")
 def test_closure_whatever_the_numbers_and_the_order_of_rows(values, sds, order):
     frame = pd.DataFrame({"component": NAMES, "value": values, "sd": sds})
     frame = frame.iloc[list(order)].assign(start=2000, end=2009, unit="GtC/yr")
