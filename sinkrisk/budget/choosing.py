@@ -116,6 +116,37 @@ def choose_series(
     return frame[in_play], enters[in_play]
 
 
+def bias_families(
+    rows: pd.DataFrame, geography: str = ""
+) -> list[tuple[tuple[str, tuple[str, ...]], pd.DataFrame]]:
+    """Return which stated series share their bias: component, its methods, and their rows.
+
+    All series of one method, and with a global assessment every estimate of which such an assessment is
+    made (`MEMBERS`), whatever release or paper it comes from. The assessment comes first. Elsewhere than
+    on the globe an assessment is one study's, not the mean of the others.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Prepared rows; individual estimates (role member) and the atmosphere have no such bias.
+    geography : str
+        Blank is taken for the globe.
+    """
+    stated = rows[(rows["role"] != "member") & (rows["component"] != "atmosphere")]
+    out = []
+    for component, group in stated.groupby("component", sort=False):
+        methods = list(dict.fromkeys(group["method"]))
+        inside: tuple[str, ...] = ()
+        if "assessment" in methods and geography in ("", "global"):
+            inside = tuple(m for m in methods if m in MEMBERS.get(str(component), ()))
+        for method in methods:
+            if method in inside:
+                continue
+            family = (method, *inside) if method == "assessment" else (method,)
+            out.append(((str(component), family), group[group["method"].isin(family)]))
+    return out
+
+
 def entry(row: dict[str, Any], window: str, reason: str) -> dict[str, Any]:
     """Return one line of the list of what stays out."""
     return {"row": int(row["row"]), "component": row["component"], "window": window, "reason": reason}

@@ -9,6 +9,7 @@ import pytest
 from sinkrisk import budget
 from sinkrisk.budget.hierarchical import prepare_likelihood
 from sinkrisk.budget.identity import SIGNS
+from sinkrisk.budget.influence import _with_fluxes
 from sinkrisk.budget.structure import covariance, design, kernel
 from sinkrisk.errors import InputError
 from sinkrisk.priors import load_observations
@@ -79,7 +80,7 @@ def test_the_decade_beside_its_years_changes_nothing():
 def test_a_decade_with_a_sd_per_window_would_be_counted_twice():
     # The check above can fail: a second, independent statement of the same value narrows the ocean.
     twice = with_decade(build_years())
-    twice.loc[twice["start"] != twice["end"], "method"] = "another"
+    twice.loc[twice["start"] != twice["end"], "method"] = "inversion"
     _, years = prepare_likelihood(build_years())
     _, both = prepare_likelihood(twice)
     ratio = np.diag(flux_moments(both, "ocean")[1]) / np.diag(flux_moments(years, "ocean")[1])
@@ -159,6 +160,108 @@ def build_both():
     frame = build_ocean_estimates(3)
     ocean = build_years(range(1990, 2014), ("ocean",))
     return pd.concat([frame, ocean], ignore_index=True).assign(source="friedlingstein2024")
+
+
+def with_statement(value, sd):
+    """Table 2 with a second statement on the ocean of 2014-2023."""
+    table = load_observations("global")
+    row = table[(table["component"] == "ocean") & (table["start"] == 2014)]
+    row = row.assign(estimate="text", value=value, sd=sd)
+    both = pd.concat([table, row], ignore_index=True)
+    both.attrs = table.attrs
+    return both
+
+
+def gains(likelihood, draws=40):
+    """d flux of a row's own window / d row over prior draws of the parameters, shape (draw, row)."""
+    structure, rows = likelihood.annual.structure, likelihood.annual.observations
+    cells = list(zip(rows["component"], rows["start"].astype(int), rows["end"].astype(int), strict=True))
+    whole = _with_fluxes(structure, cells)
+    parameters, n = likelihood.annual.parameters, len(structure.y)
+    coef, rho = parameters.evaluate(parameters.prior_draws(np.random.default_rng(3), (draws,)))
+    out = np.empty((draws, n))
+    for i in range(draws):
+        k = covariance(whole, coef[i], rho[i])
+        out[i] = np.diag(np.linalg.solve(k[:n, :n], k[:n, n:]))
+    return out
+
+
+@pytest.mark.parametrize("sd", [0.3, 0.41, 0.5, 0.8])
+def test_a_less_precise_statement_pulls_its_flux_the_right_way(sd):
+    # Peelle's puzzle: with one bias in proportion to each row's sd a statement of 0.8 beside 0.4 pulled
+    # the wrong way in 98 of 100 draws, by .43 of its own change on average.
+    _, likelihood = prepare_likelihood(with_statement(2.5, sd))
+    found = gains(likelihood)
+    text = np.flatnonzero(likelihood.annual.observations["estimate"] == "text")
+    assert (found[:, text] > 0.0).all()
+    # Every other row too, on average. In single draws the autocorrelated parts of neighbouring windows
+    # of different sd still cancel a little (the projection of 2024: at most .07).
+    assert (found.mean(axis=0) >= 0.0).all()
+    assert found.min() > -0.15
+
+
+def test_a_lower_statement_never_raises_the_ocean():
+    # The attack's numbers: 2.89 alone, and 3.23, 3.03, 2.82 beside 2.1, 2.5, 2.9 +- 0.8.
+    means = []
+    for value in (2.1, 2.5, 2.9):
+        _, likelihood = prepare_likelihood(with_statement(value, 0.8))
+        means.append(flux_moments(likelihood, "ocean")[0][-11:-1].mean())
+    _, alone = prepare_likelihood(load_observations("global"))
+    middle_value = flux_moments(alone, "ocean")[0][-11:-1].mean()
+    assert means[0] < means[1] < means[2]
+    assert means[0] <= middle_value + 1e-3
+    assert means[2] >= middle_value - 0.05
+
+
+def test_no_two_biases_share_more_than_the_smaller_holds():
+    for table in (with_statement(2.5, 0.8), budget.ocean_observations()):
+        _, likelihood = prepare_likelihood(table)
+        structure, rows = likelihood.annual.structure, likelihood.annual.observations
+        coef, _ = middle(likelihood)
+        for component in ("ocean", "land", "land_use"):
+            k = np.zeros((len(rows), len(rows)))
+            for i, process in enumerate(structure.processes):
+                if process.role == "error" and process.kind == "constant" and process.component == component:
+                    matrix = design(structure, i)
+                    k += coef[process.coefficient] * matrix @ matrix.T
+            smaller = np.minimum.outer(np.diag(k), np.diag(k))
+            # Within one layer, a quarter wide in sd, a little more.
+            assert (k <= 1.25 * smaller + 1e-12).all()
+
+
+def test_estimates_beside_their_assessment_are_no_new_evidence():
+    prepared, likelihood = prepare_likelihood(budget.ocean_observations())
+    assert any("share the bias of the assessed series" in note for note in prepared.notes)
+    coef, rho = middle(likelihood)
+
+    def ocean_sd(coef):
+        covariance_of_years = flux_moments(likelihood, "ocean", coef, rho)[1]
+        return float(np.sqrt(covariance_of_years[-11:-1, -11:-1].mean()))
+
+    # The floor: models, products and assessment all without an error of their own, so that only their
+    # bias is left (and the inversion, which is another method).
+    names = likelihood.annual.structure.coefficients
+    own = [
+        name.startswith("error ocean") and name.split()[-1] in ("ar", "white") and "inversion" not in name
+        for name in names
+    ]
+    assert sum(own) == 6
+    floor = ocean_sd(np.where(own, coef * 1e-9, coef))
+    assert ocean_sd(coef) >= floor
+    # And without models and products the ocean is known as well, to a few per cent.
+    view = budget.ocean_observations()
+    without = view[~((view["component"] == "ocean") & view["method"].isin(["gobm", "fco2"]))]
+    without.attrs = view.attrs
+    _, fewer = prepare_likelihood(without)
+    own_coef, own_rho = middle(fewer)
+    sd = float(np.sqrt(flux_moments(fewer, "ocean", own_coef, own_rho)[1][-11:-1, -11:-1].mean()))
+    assert ocean_sd(coef) >= 0.95 * sd
+
+
+def test_elsewhere_an_assessment_is_not_made_of_the_others():
+    annual = prepare_likelihood(budget.china_observations())[1].annual
+    biases = [p.name for p in annual.structure.processes if p.component == "ocean" and "bias" in p.name]
+    assert biases == ["error ocean assessment bias", "error ocean fco2 bias"]
 
 
 BAD = {
