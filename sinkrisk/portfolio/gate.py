@@ -45,8 +45,8 @@ def logistic_mean(capacity: float, current: float, growth: float, start: float, 
 
     Examples
     --------
-    >>> logistic_mean(1.0, 0.2, 0.0, 0.0, 10.0)
-    0.2
+    >>> round(logistic_mean(1.0, 0.2, 0.1, 0.0, 10.0), 6)
+    0.295395
     """
     if current <= 0.0 or capacity <= 0.0:
         return 0.0
@@ -56,9 +56,10 @@ def logistic_mean(capacity: float, current: float, growth: float, start: float, 
     x = growth * (end - start)
     # The same logarithm twice: the first form keeps the digits of slow growth, the second does not
     # overflow where growth is fast.
-    if x < 1.0:
-        small = max(x, 1e-12)
-        mean = math.log1p(math.expm1(small) / (1.0 + excess)) / small
+    if x < 1e-12:
+        mean = 1.0 / (1.0 + excess)
+    elif x < 1.0:
+        mean = math.log1p(math.expm1(x) / (1.0 + excess)) / x
     else:
         mean = 1.0 + (math.log1p(excess * math.exp(-x)) - math.log1p(excess)) / x
     return capacity * min(max(mean, 0.0), 1.0)
