@@ -1,15 +1,14 @@
 """Deployment collapse as a network phenomenon: how far a shock spreads, and for how long.
 
 A shock sets nodes to a state. Against the same samples without it: which cells (class, region) that
-the shock does not itself set collapse as well, whether collapse is widespread, how long fallen cells
-take to come back, and what a plan loses. Cascades run through competition for resources,
-controversy and what persists from period to period (ma2025, sections 4.2, 4.4 and 4.5).
+the shock does not itself set collapse as well, hit directly or through competition for resources and
+controversy (the cascade, see `cascade_runs`), whether collapse is widespread, how long the cells that
+the shock brings down take to come back, and what a plan loses (ma2025, sections 4.2, 4.4 and 4.5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +17,10 @@ import pandas as pd
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network, Node
+from sinkrisk.network.cascade_runs import Grid, Reach, shock_sums
 from sinkrisk.network.cells import Cells, deployment_nodes
 from sinkrisk.network.scenarios import Scenarios, as_scenarios
-from sinkrisk.network.simulated import Doubt, check_bank, check_mass, halves, over_draws
+from sinkrisk.network.simulated import Doubt, check_bank, check_mass, interval
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
 COLLAPSE = "collapse"
 WORKING = ("full", "throttled")
-MEASURES = ("widespread", "collapsed_cells", "spread", "recovery_years", "unrecovered", "lost")
+SUMS = {
+    "widespread": ("widespread.base", "widespread.free", (0.0, 1.0), "1"),
+    "collapsed_cells": ("cells.base", "cells.free", (0.0, np.inf), "1"),
+    "direct": ("others.base", "others.held", (0.0, np.inf), "1"),
+    "spread": ("others.held", "others.free", (0.0, np.inf), "1"),
+    "induced": (None, "induced", (0.0, np.inf), "1"),
+    "lost": ("lost.base", "lost.free", (0.0, np.inf), "GtCO2"),
+}
+"""Measure -> what is counted before and after, its bounds and unit."""
+RATIOS = {"recovery_years": ("years", "yr"), "unrecovered": ("never", "1")}
+"""Measure of the cells that a shock brings down -> what is added up over them, and unit."""
+MEASURES = ("widespread", "collapsed_cells", "direct", "spread", "induced", *RATIOS, "lost")
 
 
 def worst_state_shocks(net: Network, bases: str | Sequence[str], period: str) -> dict[str, dict[str, str]]:
@@ -75,21 +86,6 @@ def worst_state_shocks(net: Network, bases: str | Sequence[str], period: str) ->
     return shocks
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Deployment nodes as a grid: cells by periods, and what is planned in them."""
-
-    columns: NDArray[np.int64]
-    cells: list[tuple[str, str]]
-    periods: list[str]
-    years: Floats
-    planned: Floats | None
-    delivered: Floats
-    collapse: int
-    working: NDArray[np.bool_]
-    counted: str
-
-
 def collapse_cascades(
     net: Network,
     shocks: Scenarios,
@@ -130,21 +126,30 @@ def collapse_cascades(
     Returns
     -------
     DataFrame
-        Columns shock, measure, baseline, shocked, change with _low and _high, mc_error, unit,
-        interval_kind, interval_mass. Measures, all from the shock's first period on:
+        Columns shock, measure, baseline, shocked, change with _low and _high, mc_error (standard
+        error of change from sampling), unit, note, interval_kind, interval_mass. Measures, all from
+        the shock's first period on:
 
         - widespread: probability that in some period at least that share of cells collapses;
         - collapsed_cells: expected number of collapsed cells, summed over periods;
-        - spread: the same for cells that the shock does not set;
-        - recovery_years: years from the start of the shock's period to the start of the first later
-          one in full or throttled deployment, mean over cells collapsed in the shock's period,
-          counted to the horizon where that never comes (a restricted mean);
-        - unrecovered: share of those cells that never come back by the horizon;
+        - direct: the same for cells that the shock does not set, from without the shock to with it
+          but with competition for resources and controversy held, sample by sample, as they are
+          without: what the shock does to them by itself;
+        - spread: the same cells, from held to free: the cascade, what collapse adds through
+          competition and controversy. direct and spread add up to the whole change of these cells;
+        - induced: expected number of cells that collapse because of the shock: with it and, on the
+          same random numbers, not without it in that period; baseline nought by definition;
+        - recovery_years: mean over induced cells of the years from the start of the first period in
+          which they are, to the start of the first later one in full or throttled deployment,
+          counted to the horizon where that never comes (a restricted mean). Cells induced in the
+          last period alone have no later one and are left out;
+        - unrecovered: share of the same cells that never come back by the horizon;
         - lost: planned removal not delivered, GtCO2.
 
-        recovery_years and unrecovered are ratios of expectations, NaN where nothing collapses. The
-        cells that are down under a shock are others than those down without it, so that their
-        change compares populations.
+        recovery_years and unrecovered are ratios of sums over all samples and draws; their interval
+        runs over the draws in which a cell is induced, and their baseline is nought: without the
+        shock these cells stand. NaN where they have no cell to speak of, with the reason in note.
+        ``attrs["cells"]`` says which cells were counted.
 
     Raises
     ------
@@ -172,38 +177,71 @@ def collapse_cascades(
     told = {name: scenario.do for name, scenario in as_scenarios(net, shocks).items()}
     grid = _grid(net, cells, planned, delivered, widespread)
     seed = int(random.generator(rng).integers(2**63))
-    base: dict[tuple[frozenset[int], int], Floats] = {}
-    rows = []
+    reach = {}
     for name, do in told.items():
         if not do:
             raise InputError(Problem("shock without nodes", got=name))
-        own, start = _reach(net, grid, do)
-        key = (own, start)
-        if key not in base:
-            base[key] = _measured(net, bank, {}, grid, key, widespread, samples, seed)
-        shocked = _measured(net, bank, do, grid, key, widespread, samples, seed)
-        for index, measure in enumerate(MEASURES):
-            if measure == "lost" and grid.planned is None:
-                continue
-            before, after = _ratio(base[key], index), _ratio(shocked, index)
-            row: dict[str, object] = {"shock": name, "measure": measure}
-            change = Doubt.of(after - before)
-            row |= Doubt.of(before).columns("baseline", mass)
-            row |= Doubt.of(after).columns("shocked", mass)
-            row |= change.columns("change", mass)
-            unit = {"recovery_years": "yr", "lost": "GtCO2"}.get(measure, "1")
-            rows.append({**row, "mc_error": change.mc_error, "unit": unit})
+        reach[name] = _reach(net, grid, do)
+    sums = shock_sums(net, bank, told, reach, grid, widespread, samples=samples, rng=seed)
+    rows = [
+        {"shock": name, "measure": measure, **_row(measure, found, mass, grid, reach[name])}
+        for name, found in sums.items()
+        for measure in MEASURES
+        if measure != "lost" or grid.planned is not None
+    ]
     table = pd.DataFrame(rows).assign(interval_kind="equal-tailed", interval_mass=mass)
     table.attrs["cells"] = grid.counted
     return table
 
 
-def _ratio(values: Floats, index: int) -> Floats:
-    """One measure (2, draw); those of collapsed cells divided by how many there are."""
-    if MEASURES[index] in ("recovery_years", "unrecovered"):
-        count = np.maximum(values[..., -1], 1e-12)
-        return np.asarray(np.where(values[..., -1] > 0.0, values[..., index] / count, np.nan))
-    return values[..., index]
+def _row(
+    measure: str, found: Mapping[str, Floats], mass: float, grid: Grid, reach: Reach
+) -> dict[str, object]:
+    if measure in RATIOS:
+        return _ratio_row(measure, found, mass, grid, reach)
+    first, second, bounds, unit = SUMS[measure]
+    after = found[second]
+    before = np.zeros_like(after) if first is None else found[first]
+    change = Doubt.of(after - before)
+    return {
+        **Doubt.of(before).columns("baseline", mass, bounds),
+        **Doubt.of(after).columns("shocked", mass, bounds),
+        **change.columns("change", mass),
+        "mc_error": change.mc_error,
+        "unit": unit,
+        "note": "",
+    }
+
+
+def _ratio_row(
+    measure: str, found: Mapping[str, Floats], mass: float, grid: Grid, reach: Reach
+) -> dict[str, object]:
+    """A mean over the cells that the shock brings down: one sum over draws divided by another."""
+    key, unit = RATIOS[measure]
+    part, whole = found[key], found["asked"]
+    nought = dict.fromkeys(("baseline", "baseline_low", "baseline_high"), 0.0)
+    if not whole.sum() > 0.0:
+        if reach.start == len(grid.periods) - 1:
+            note = "no period follows the shock's"
+        elif found["induced"].sum() > 0.0:
+            note = "cells collapse because of the shock in the last period alone"
+        else:
+            note = "no cell collapses because of the shock"
+        names = [f"{kind}{end}" for kind in ("shocked", "change") for end in ("", "_low", "_high")]
+        nothing = dict.fromkeys([*nought, *names, "mc_error"], float("nan"))
+        return {**nothing, "unit": unit, "note": note}
+    ratio = float(part.sum() / whole.sum())
+    # Where a draw's two halves lie off its own ratio is chance; both halves together lie on it.
+    some = whole.sum(axis=0) > 0.0
+    part, whole = part[:, some], whole[:, some]
+    own = part.sum(axis=0) / whole.sum(axis=0)
+    low, high = interval(Doubt.of(own + (part - own * whole) / whole.mean(axis=0)).values, mass)
+    off = part - ratio * whole
+    error = float(np.sqrt(np.sum((off[0] - off[1]) ** 2)) / whole.sum())
+    ends = Doubt.widened(ratio, (low, high), error, mass, (0.0, 1.0 if unit == "1" else np.inf))
+    values = dict(zip(("", "_low", "_high"), (ratio, *ends), strict=True))
+    shown = {f"{kind}{end}": value for kind in ("shocked", "change") for end, value in values.items()}
+    return {**nought, **shown, "mc_error": error, "unit": unit, "note": ""}
 
 
 def _grid(
@@ -212,7 +250,7 @@ def _grid(
     planned: pd.DataFrame | None,
     delivered: Mapping[str, float] | None,
     widespread: float,
-) -> _Cells:
+) -> Grid:
     nodes, counted = deployment_nodes(net, cells)
     found = Problems()
     if not 0.0 < widespread <= 1.0:
@@ -239,7 +277,7 @@ def _grid(
             shares[code] = share
     amounts = None if planned is None else _planned(planned, places, periods, found)
     found.raise_if_any()
-    return _Cells(
+    return Grid(
         columns,
         places,
         periods,
@@ -301,7 +339,7 @@ def _planned(
     return amounts
 
 
-def _reach(net: Network, grid: _Cells, do: Mapping[str, str]) -> tuple[frozenset[int], int]:
+def _reach(net: Network, grid: Grid, do: Mapping[str, str]) -> Reach:
     """Which cells a shock sets itself, and the first period that it can reach."""
     nodes: list[Node] = [net.nodes[name] for name in do if name in net.nodes]
     own = frozenset(
@@ -310,44 +348,4 @@ def _reach(net: Network, grid: _Cells, do: Mapping[str, str]) -> tuple[frozenset
         if net.position[node.name] in grid.columns
     )
     known = [grid.periods.index(node.period) for node in nodes if node.period in grid.periods]
-    return own, min(known, default=0)
-
-
-def _measured(
-    net: Network,
-    bank: TableBank,
-    do: Mapping[str, str],
-    grid: _Cells,
-    key: tuple[frozenset[int], int],
-    widespread: float,
-    samples: int,
-    seed: int,
-) -> Floats:
-    """All measures, and the number of collapsed cells last: (2, draw, measure)."""
-    own, start = key
-    others = np.array([cell not in own for cell in range(len(grid.cells))])
-    length = grid.years[-1] - grid.years[start:-1]
-
-    def measure(codes: NDArray[np.int8], numbers: NDArray[np.int64]) -> Floats:
-        modes = codes[:, :, grid.columns[:, start:]]
-        fallen = modes == grid.collapse
-        # Recovery is asked of cells down in the shock's first period: later ones have no time left.
-        down = fallen[..., 0]
-        back = grid.working[modes]
-        returned = back.any(axis=-1)
-        until = np.where(returned, length[0] - length[back.argmax(axis=-1)], length[0])
-        columns = [
-            (fallen.mean(axis=2) >= widespread).any(axis=-1),
-            fallen.sum(axis=(2, 3)),
-            fallen[:, :, others].sum(axis=(2, 3)),
-            np.where(down, until, 0.0).sum(axis=2),
-            (down & ~returned).sum(axis=2),
-            np.zeros(codes.shape[:2])
-            if grid.planned is None
-            else ((1.0 - grid.delivered[modes]) * grid.planned[:, start:]).sum(axis=(2, 3)),
-            down.sum(axis=2),
-        ]
-        return halves(np.stack([np.asarray(column, dtype=float) for column in columns], axis=-1))
-
-    parts = over_draws(net, bank, do, measure, samples=samples, rng=seed)
-    return np.concatenate(parts, axis=1)
+    return Reach(own, min(known, default=0))

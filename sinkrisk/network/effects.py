@@ -112,8 +112,8 @@ def scenario_effects(
                         "kind": scenario.kind,
                         **dict(zip(by, place, strict=True)),
                         "state": state,
-                        **Doubt.of(base[..., code]).columns("baseline", mass),
-                        **Doubt.of(moved[..., code]).columns("probability", mass),
+                        **Doubt.of(base[..., code]).columns("baseline", mass, (0.0, 1.0)),
+                        **Doubt.of(moved[..., code]).columns("probability", mass, (0.0, 1.0)),
                         **change.columns("change", mass),
                         "mc_error": change.mc_error,
                     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem
@@ -64,8 +65,7 @@ def over_draws[Result](
     InputError
         For a number of samples that is odd or below two.
     """
-    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2 or samples % 2:
-        raise InputError(Problem("samples per draw", got=samples, allowed="an even integer of at least 2"))
+    check_samples(samples)
     generator = random.generator(rng)
     step = max(1, ROWS // samples)
     results = []
@@ -173,10 +173,40 @@ class Doubt:
         centre = both.mean()
         return cls(centre + kept * (both - centre), float(np.sqrt(chance / len(both))))
 
-    def columns(self, name: str, mass: float) -> dict[str, float]:
-        """Return the mean and the ends of the equal-tailed interval, named."""
-        low, high = interval(self.values, mass)
-        return {name: float(self.values.mean()), f"{name}_low": low, f"{name}_high": high}
+    def columns(
+        self, name: str, mass: float, bounds: tuple[float, float] = (-np.inf, np.inf)
+    ) -> dict[str, float]:
+        """Return the mean and the ends of the equal-tailed interval, named.
+
+        The ends are widened by chance (see `widened`): what sampling cannot resolve is not certain.
+
+        Examples
+        --------
+        >>> columns = Doubt(np.array([0.3, 0.3]), 0.01).columns("p", 0.9)
+        >>> {key: round(value, 4) for key, value in columns.items()}
+        {'p': 0.3, 'p_low': 0.2836, 'p_high': 0.3164}
+        """
+        mean = float(self.values.mean())
+        low, high = self.widened(mean, interval(self.values, mass), self.mc_error, mass, bounds)
+        return {name: mean, f"{name}_low": low, f"{name}_high": high}
+
+    @staticmethod
+    def widened(
+        mean: float,
+        ends: tuple[float, float],
+        error: float,
+        mass: float,
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+    ) -> tuple[float, float]:
+        """Return the ends of an interval moved out by chance, within what the quantity can be.
+
+        Doubt and chance are independent, so their distances from the mean are added in squares; the
+        one of chance is that of a normal of standard error `error`.
+        """
+        reach = float(special.ndtri((1.0 + mass) / 2.0)) * error
+        low = mean - float(np.hypot(max(mean - ends[0], 0.0), reach))
+        high = mean + float(np.hypot(max(ends[1] - mean, 0.0), reach))
+        return max(low, bounds[0]), min(high, bounds[1])
 
 
 def interval(values: Floats, mass: float) -> tuple[float, float]:
@@ -209,6 +239,12 @@ def interval_errors(values: Floats, mass: float) -> tuple[float, float]:
     below, above = (np.quantile(values, np.clip(tails + sign * sd, 0.0, 1.0)) for sign in (-1.0, 1.0))
     low, high = (above - below) / 2.0
     return float(low), float(high)
+
+
+def check_samples(samples: int) -> None:
+    """Raise unless `samples` can be cut into halves."""
+    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2 or samples % 2:
+        raise InputError(Problem("samples per draw", got=samples, allowed="an even integer of at least 2"))
 
 
 def check_mass(mass: float) -> None:

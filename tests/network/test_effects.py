@@ -129,6 +129,25 @@ def test_doubt_is_separated_from_chance():
     assert only_chance.values.std() < 0.02
 
 
+def test_what_sampling_cannot_resolve_is_not_certain():
+    # Chance exceeds doubt: no spread over draws is left, and the interval is chance's own.
+    seen = np.random.default_rng(2).normal(0.01, 0.08, size=(2, 3)) + np.array([[0.0], [0.3]])
+    doubt = Doubt.of(seen)
+    assert np.ptp(doubt.values) == 0.0
+    columns = doubt.columns("p", 0.9)
+    np.testing.assert_allclose(columns["p_high"] - columns["p"], 1.6448536 * doubt.mc_error, rtol=1e-6)
+    np.testing.assert_allclose(columns["p"] - columns["p_low"], 1.6448536 * doubt.mc_error, rtol=1e-6)
+    assert doubt.columns("p", 0.9, (0.0, 1.0))["p_low"] == 0.0
+
+
+def test_certain_tables_leave_the_interval_of_chance(certain, scenarios):
+    table = scenario_effects(certain, scenarios, table_bank(certain, 8, rng=1), samples=64)
+    moved = table[table.mc_error > 0.0]
+    assert len(moved) > 50
+    assert (moved.change_high - moved.change_low >= 3.2 * moved.mc_error).all()
+    assert table[["baseline_low", "probability_low"]].to_numpy().min() >= 0.0
+
+
 def test_jurisdictions_are_ranked_by_exact_risk(certain):
     bank = table_bank(certain, 4, rng=1)
     ranking = rank_jurisdictions(
@@ -205,22 +224,6 @@ def test_cascades_count_what_exact_queries_say(certain):
     assert row.unit == "GtCO2"
     assert row.baseline == pytest.approx(lost[0], abs=0.02)
     assert row.change == pytest.approx(lost[1] - lost[0], abs=8 * row.mc_error)
-
-
-def test_recovery_is_the_share_that_works_again(certain):
-    name = "deployment_mode__mineral__northern_europe__near_term"
-    cells = [("mineral", "northern_europe")]
-    bank = table_bank(certain, 6, rng=1)
-    table = collapse_cascades(certain, {"x": {name: "collapse"}}, bank, cells=cells, samples=4000).set_index(
-        "measure"
-    )
-    later = "deployment_mode__mineral__northern_europe__mid_term"
-    mode = query(certain, later, do={name: "collapse"})[later]
-    working = mode["full"] + mode["throttled"]
-    assert table.loc["unrecovered"].shocked == pytest.approx(1.0 - working, abs=0.01)
-    # Back after the ten years of the near term, or counted to the end of the mid-term: 25 years.
-    assert table.loc["recovery_years"].shocked == pytest.approx(10 * working + 25 * (1 - working), abs=0.2)
-    assert table.loc["widespread"].shocked == 1.0
 
 
 def test_bad_questions_are_refused(small, scenarios):
