@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
+    from sinkrisk.portfolio.air import (
+        air_sentence as air_sentence,
+        air_table as air_table,
+        annual_relief as annual_relief,
+        project_air as project_air,
+    )
     from sinkrisk.portfolio.abatement import (
         abatement_curves as abatement_curves,
         abatement_sentence as abatement_sentence,
         abatement_table as abatement_table,
     )
+    from sinkrisk.portfolio.adapting import AdaptResult as AdaptResult, adapt as adapt
+    from sinkrisk.portfolio.alarming import WarningResult as WarningResult, early_warning as early_warning
     from sinkrisk.portfolio.buffering import (
         buffer_table as buffer_table,
         carbon_at_risk as carbon_at_risk,
@@ -61,8 +69,10 @@ if TYPE_CHECKING:
     )
     from sinkrisk.portfolio.specification import (
         DecisionSpec as DecisionSpec,
+        OutlookSpec as OutlookSpec,
         PortfolioSpec as PortfolioSpec,
         RankSpec as RankSpec,
+        SurveySpec as SurveySpec,
         TargetSpec as TargetSpec,
     )
     from sinkrisk.portfolio.strategies import list_strategies as list_strategies
@@ -85,10 +95,20 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "air_sentence": ".air",
+        "air_table": ".air",
+        "annual_relief": ".air",
+        "project_air": ".air",
         "DecisionSpec": ".specification",
+        "OutlookSpec": ".specification",
         "PortfolioSpec": ".specification",
         "RankSpec": ".specification",
+        "SurveySpec": ".specification",
         "TargetSpec": ".specification",
+        "AdaptResult": ".adapting",
+        "WarningResult": ".alarming",
+        "adapt": ".adapting",
+        "early_warning": ".alarming",
         "abatement_curves": ".abatement",
         "abatement_sentence": ".abatement",
         "abatement_table": ".abatement",

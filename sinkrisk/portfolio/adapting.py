@@ -387,7 +387,7 @@ def _raise_on_low_ess(both: Sequence[Half], periods: Sequence[str], ess_min: flo
     refused = np.concatenate([one.followed["rolling"].refused for one in both])
     for q in np.flatnonzero(refused.any(axis=0)):
         found.add(
-            f"decisions in {periods[q]} rest on fewer than {ess_min:g} effective draws",
+            f"decisions in {periods[int(q)]} rest on fewer than {ess_min:g} effective draws",
             got=f"{refused[:, q].mean():.1%} of draws",
             hint="more draws, fewer signals, or on_low_ess='fixed'",
         )

@@ -27,11 +27,11 @@ class HalfLike(Protocol):
     """What was chosen on one half of the draws and happened on the other (`adapting.Half`)."""
 
     @property
-    def test(self) -> Ints: ...  # noqa: D102
+    def test(self) -> Ints: ...
     @property
-    def followed(self) -> Mapping[str, Followed]: ...  # noqa: D102
+    def followed(self) -> Mapping[str, Followed]: ...
     @property
-    def triggers(self) -> Sequence[Trigger | None]: ...  # noqa: D102
+    def triggers(self) -> Sequence[Trigger | None]: ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def course_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) ->
     """Return the fixed course of each half, and how often the rolling policy does the same."""
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for h, one in enumerate(both):
         fixed, rolling = (one.followed[p].course for p in ("fixed", "rolling"))
         weight = probability[one.test] / probability[one.test].sum()
@@ -143,7 +143,7 @@ def decision_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) 
     weight = np.concatenate([probability[one.test] for one in both])
     weight = weight / weight.sum()
     fixed = np.concatenate([one.followed["fixed"].course for one in both])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for policy in ("greedy", "rolling"):
         followed = [one.followed[policy] for one in both]
         course = np.concatenate([f.course for f in followed])
@@ -169,7 +169,7 @@ def flow_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) -> p
 
     weight = np.concatenate([probability[one.test] for one in both])
     weight = weight / weight.sum()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for policy in POLICIES:
         course = np.concatenate([one.followed[policy].course for one in both])
         for q in range(len(frame.periods) - 1):
@@ -299,7 +299,7 @@ def adaptive_sentence(
     kept = rules[rules["kept"].astype(bool)]
     if kept.empty:
         return text + "No trigger holds on draws it was not found on."
-    best = kept.loc[kept["value"].idxmax()]
+    best = kept[kept["value"] == kept["value"].max()].iloc[0]
     unit = "" if best["signal_unit"] == "1" else f" {best['signal_unit']}"
     return text + (
         f"{len(kept)} of {len(rules)} triggers hold on draws they were not found on; the best: in "

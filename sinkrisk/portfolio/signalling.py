@@ -160,7 +160,7 @@ def find_signals(
         size = float(given.get(name, given.get(base, rule["size"])))
         if rule["kind"] == "misread" and size >= 1.0:
             found.add("noise of a state is a probability", got=size, allowed="below 1", key=f"noise.{name}")
-        noise = Noise(rule["kind"], size, _states(base, drawn, network))
+        noise = Noise(rule["kind"], size, _states(base, detail, drawn, network))
         signals.append(Signal(str(name), noise, str(rule["unit"])))
     return signals
 
@@ -199,10 +199,18 @@ def _missing(
     return None
 
 
-def _states(base: str, drawn: xr.Dataset, network: xr.DataArray | None) -> int:
+def _states(base: str, detail: str, drawn: xr.Dataset, network: xr.DataArray | None) -> int:
+    """Return how many states a signal has; of a node as many as are met with in any draw and period."""
     if base == "node" and network is not None:
-        return int(network.max()) + 1
+        return int(network.sel(node=_nodes(detail, drawn, network)).max()) + 1
     return {"mode": drawn.sizes["mode"], "shock": 2}.get(base, 0)
+
+
+def _nodes(detail: str, drawn: xr.Dataset, network: xr.DataArray) -> list[str]:
+    """Return the node of every period, or the one node that has no period."""
+    known = {str(v) for v in network["node"].values}
+    each = [f"{detail}__{q}" for q in drawn["period"].values]
+    return [n if n in known else detail for n in each]
 
 
 def signal_values(
@@ -244,9 +252,7 @@ def _of_draws(signal: Signal, drawn: xr.Dataset, network: xr.DataArray | None) -
     shape = (drawn.sizes["sample"], drawn.sizes["period"])
     if signal.base == "node":
         assert network is not None  # `find_signals` has seen to it
-        nodes = {str(v) for v in network["node"].values}
-        each = [f"{signal.detail}__{q}" for q in drawn["period"].values]
-        picked = [n if n in nodes else signal.detail for n in each]
+        picked = _nodes(signal.detail, drawn, network)
         return np.asarray(network.transpose("sample", "node").sel(node=picked).values, dtype=float)
     if signal.base == "shock_share":
         values = drawn["shock"].astype(float).mean("region")
