@@ -131,10 +131,6 @@ def build_annual(
     fixed : mapping, optional
         Parameters held at a value, by name: ``{"missing_scale": 1e-6}``.
 
-    Returns
-    -------
-    AnnualModel
-
     Raises
     ------
     InputError
@@ -164,8 +160,8 @@ def build_annual(
             _assessed(builder, component, method, group, model, errors)
     biases: dict[tuple[str, str], int] = {}
     if errors != "iid":
-        for (component, methods), family in bias_families(seen, str(rows.attrs.get("geography", ""))):
-            biases[component, methods[0]] = _biases(builder, component, methods, family, model)
+        for key, family in bias_families(seen, str(rows.attrs.get("geography", ""))):
+            biases[key[0], key[1][0]] = _biases(builder, *key, family, model)
     if "land_use_land_correlation" in {p.name for p in parameters.parameters}:
         _shared_forcing(builder, biases, model)
     structure = _structure(builder)
@@ -252,10 +248,8 @@ def _assessed(
         sigma = _sigma(builder, series, errors)
         own = builder.of(component, method, str(estimate))
         if errors == "iid":
-            place = coefficient(f"{name} white", base)
-            builder.process(
-                f"{name} {estimate} white", "white", "error", component, place, own, profile=sigma
-            )
+            white = coefficient(f"{name} white", base)
+            builder.process(f"{name} {estimate}", "white", "error", component, white, own, profile=sigma)
             continue
         rest = {**base, f"1-share_bias[{component}]": 1.0}
         ar = coefficient(f"{name} ar", {**rest, f"share_ar_of_rest[{component}]": 1.0})
@@ -290,8 +284,8 @@ def _biases(
         size, shaped = bias_profile(series, builder.years, _sigma(builder, series))
         sizes.append((str(method), str(estimate), size))
         stated = stated or (shaped and method == lead)
-    shared = np.min([size for method, _, size in sizes if method == lead], axis=0)
-    seen = np.sum([builder.of(component, method) for method in methods], axis=0)
+    shared: FloatArray = np.stack([size for method, _, size in sizes if method == lead]).min(axis=0)
+    seen = np.stack([builder.of(component, method) for method in methods]).sum(axis=0)
 
     def add(name: str, method: str, own: FloatArray, profile: FloatArray) -> int:
         powers = {**_base(component, method, model), f"share_bias[{component}]": 1.0}
@@ -305,8 +299,8 @@ def _biases(
     for method, estimate, size in sizes:
         beyond = size**2 - shared**2
         if beyond.max() > SLIGHT * float(np.mean(shared**2)):
-            own = builder.of(component, method, estimate)
-            add(f"error {component} {method} {estimate} bias", method, own, np.sqrt(np.maximum(beyond, 0.0)))
+            own, rest = builder.of(component, method, estimate), np.sqrt(np.maximum(beyond, 0.0))
+            add(f"error {component} {method} {estimate} bias", method, own, rest)
     if len(methods) > 1:
         named = ", ".join(dict.fromkeys(f"{m} {e}" for m, e, _ in sizes if m != lead))
         builder.notes.append(

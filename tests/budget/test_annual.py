@@ -80,7 +80,7 @@ def test_the_decade_beside_its_years_changes_nothing():
 def test_a_decade_with_a_sd_per_window_would_be_counted_twice():
     # The check above can fail: a second, independent statement of the same value narrows the ocean.
     twice = with_decade(build_years())
-    twice.loc[twice["start"] != twice["end"], "method"] = "inversion"
+    twice.loc[twice["start"] != twice["end"], "method"] = "inventory"
     _, years = prepare_likelihood(build_years())
     _, both = prepare_likelihood(twice)
     ratio = np.diag(flux_moments(both, "ocean")[1]) / np.diag(flux_moments(years, "ocean")[1])
