@@ -37,7 +37,8 @@ class Misfit:
     ----------
     window : str
     imbalance, sd : float
-        Sources minus sinks of the pooled stated means, and the root of their summed variances, GtC/yr.
+        Sources minus sinks of the pooled stated means, and the root of their summed variances (of each
+        component the smallest stated), GtC/yr.
     row : int
         The row that stands out.
     text : str
@@ -108,7 +109,10 @@ def warn_misfits(notes: tuple[str, ...]) -> None:
 
 
 def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the inverse-variance pool of each window and component."""
+    """Return the inverse-variance mean of each window and component, and the smallest variance stated.
+
+    Estimates share what they are made of: taken as independent, hundreds of them would leave no sd at all.
+    """
     weight = 1.0 / np.square(rows["sd"].to_numpy(dtype=float))
     frame = pd.DataFrame(
         {
@@ -118,8 +122,9 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
             "moment": weight * rows["value"].to_numpy(dtype=float),
         }
     )
-    total = frame.groupby(["window", "component"], sort=False).sum()
-    return pd.DataFrame({"mean": total["moment"] / total["weight"], "variance": 1.0 / total["weight"]})
+    groups = frame.groupby(["window", "component"], sort=False)
+    total, surest = groups.sum(), groups["weight"].max()
+    return pd.DataFrame({"mean": total["moment"] / total["weight"], "variance": 1.0 / surest})
 
 
 def _odd(mean: pd.Series[float], variance: pd.Series[float], gap: float) -> tuple[str, str]:

@@ -51,6 +51,8 @@ COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Columns of `PreparedTable.rows`."""
 
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
 _TEXTS = ("method", "estimate", "definition", "source", "locator")
 
 
@@ -286,25 +288,7 @@ def _complete(
     """Add digits, the missing standard deviations, roles and readings of the definition."""
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS), []
-    for name in ("digit", "sd_digit"):
-        rows[name] = 0.0
-    for _, group in rows.groupby(SERIES_KEY, sort=False):
-        factor = group["factor"].to_numpy(dtype=float)
-        printed = np.array([number for numbers in group["digits"] for number in numbers], dtype=float)
-        known = np.array([digit for digits in group["printed_digits"] for digit in digits], dtype=float)
-        stated = group["stated_sd"].dropna().to_numpy(dtype=float)
-        stated = stated[np.isfinite(stated)]
-        if np.isfinite(known).all():
-            last = float(known.min())
-        else:
-            # Numbers do not remember a printed nought at their end (10.0); one or two of them that end
-            # in noughts are no evidence of coarse printing where the sd is given more finely.
-            last = last_digit(printed)
-            if len(printed) < FEW_PRINTED and len(stated):
-                last = min(last, last_digit(stated))
-        digit = last * factor
-        rows.loc[group.index, "digit"] = np.where(digit > FULL_PRECISION, digit, 0.0)
-        rows.loc[group.index, "sd_digit"] = last_digit(stated) * factor
+    rows["digit"], rows["sd_digit"] = _digits(rows)
     rows = without_repeats(rows, excluded, found)
     rows, notes = smooth_shares(rows)
     rows, more = supply_missing(rows, priors, found)
@@ -317,6 +301,31 @@ def _complete(
     )
     rows["net_of"] = np.where(net, "land_use", "")
     return rows[list(COLUMNS)], notes + more
+
+
+def _digits(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Return the unit of the last printed digit of every row's value and of its sd, GtC/yr, by series."""
+    digit, sd_digit = np.zeros((2, len(rows)))
+    factors, sds = rows["factor"].to_numpy(dtype=float), rows["stated_sd"].to_numpy(dtype=float)
+    numbers, knowns = rows["digits"].tolist(), rows["printed_digits"].tolist()
+    # Positions, not frames: a table of thousands of series of one row each spends its time on slices.
+    for places in rows.groupby(SERIES_KEY, sort=False).indices.values():
+        printed = np.array([number for place in places for number in numbers[place]], dtype=float)
+        known = np.array([number for place in places for number in knowns[place]], dtype=float)
+        stated = sds[places]
+        stated = stated[np.isfinite(stated)]
+        if np.isfinite(known).all():
+            last = float(known.min())
+        else:
+            # Numbers do not remember a printed nought at their end (10.0); one or two of them that end
+            # in noughts are no evidence of coarse printing where the sd is given more finely.
+            last = last_digit(printed)
+            if len(printed) < FEW_PRINTED and len(stated):
+                last = min(last, last_digit(stated))
+        own = last * factors[places]
+        digit[places] = np.where(own > FULL_PRECISION, own, 0.0)
+        sd_digit[places] = last_digit(stated) * factors[places]
+    return digit, sd_digit
 
 
 def _river(component: str, definition: str) -> str:

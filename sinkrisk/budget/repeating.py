@@ -55,22 +55,26 @@ def _repeated_series(rows: pd.DataFrame, dropped: dict[int, int]) -> dict[int, i
     """
     out: dict[int, int] = {}
     stated = rows[rows["sd"].notna() & ~rows.index.isin(list(dropped))]
-    for _, group in stated.groupby(["component", "source", "method"], sort=False):
-        if group["estimate"].nunique() < 2:
+    labels, names = stated.index.tolist(), stated["estimate"].tolist()
+    keys = list(zip(stated["window"], stated["value"], stated["sd"], strict=True))
+    numbers = stated["row"].tolist()
+    # Lists and positions: slicing a frame for each of thousands of series is what would cost.
+    for places in stated.groupby(["component", "source", "method"], sort=False).indices.values():
+        series: dict[str, list[int]] = {}
+        for place in places:
+            series.setdefault(names[place], []).append(int(place))
+        if len(series) < 2:
             continue
-        held: dict[tuple[Any, ...], list[tuple[str, int]]] = {}
-        sizes = group.groupby("estimate", sort=False).size().sort_values(ascending=False, kind="stable")
-        for estimate in sizes.index:
-            own = group[group["estimate"] == estimate]
-            keys = list(zip(own["window"], own["value"], own["sd"], strict=True))
-            common = set.intersection(*({name for name, _ in held.get(key, [])} for key in keys))
-            if common:
-                other = min(common)
-                for place, key in zip(own.index, keys, strict=True):
-                    out[int(place)] = next(row for name, row in held[key] if name == other)
+        held: dict[tuple[Any, ...], dict[str, int]] = {}
+        for estimate in sorted(series, key=lambda name: -len(series[name])):
+            own = series[estimate]
+            holders = sorted((held.get(keys[place], {}) for place in own), key=len)
+            common = next((n for n in sorted(holders[0]) if all(n in others for others in holders)), None)
+            if common is not None:
+                out.update({int(labels[place]): held[keys[place]][common] for place in own})
             else:
-                for key, row in zip(keys, own["row"], strict=True):
-                    held.setdefault(key, []).append((str(estimate), int(row)))
+                for place in own:
+                    held.setdefault(keys[place], {}).setdefault(estimate, int(numbers[place]))
     return out
 
 

@@ -63,6 +63,9 @@ def constant_shares(observations: pd.DataFrame) -> pd.DataFrame:
     for (component, method, _, _), column in sinks.groupby(
         ["component", "method", "estimate", "source"], sort=False
     ):
+        if len(column) < MIN_WINDOWS:
+            # Before any slicing: a table may have thousands of series of one row.
+            continue
         column = column[column["window"].isin(emissions.keys())]
         if len(column) < MIN_WINDOWS or column["window"].duplicated().any():
             continue
@@ -129,9 +132,10 @@ def _factor(unit: str) -> float:
 
 
 def _emissions(rows: pd.DataFrame) -> dict[str, float]:
-    means = rows.groupby(["window", "component"])["flux"].mean()
+    named = rows[rows["component"].isin(["fossil", "land_use", "total_emissions"])]
+    means = named.groupby(["window", "component"])["flux"].mean()
     out: dict[str, float] = {}
-    for window in rows["window"].unique():
+    for window in named["window"].unique():
         stated = means[window]
         if "total_emissions" in stated.index:
             out[str(window)] = float(stated["total_emissions"])

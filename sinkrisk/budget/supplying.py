@@ -78,10 +78,12 @@ def smooth_shares(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     number reproduces every sd within its printed digits and a constant sd does not.
     """
     rows, notes = rows.copy(), []
-    for (component, _, _, estimate), series in rows.groupby(_SERIES, sort=False):
-        stated = series[(series["sd_basis"] == "stated") & (series["value"] != 0)]
-        if len(stated) < _FEWEST:
+    candidates = ((rows["sd_basis"] == "stated") & (rows["value"] != 0)).to_numpy()
+    for (component, _, _, estimate), places in rows.groupby(_SERIES, sort=False).indices.items():
+        places = places[candidates[places]]
+        if len(places) < _FEWEST:
             continue
+        stated = rows.iloc[places]
         share = _constant_share(stated)
         if share is None:
             continue

@@ -499,3 +499,14 @@ def test_a_frame_without_geography_is_the_globe(tmp_path):
     path.write_text(PRINTED.replace("ocean,2014,2023,3.00", "ocean,2014,2023,-3.00"))
     assert "mixed sign conventions: ocean" in message_of(pd.read_csv(path))
     assert prepare_rows(pd.read_csv(path).assign(value=lambda t: t["value"].abs())).geography == "global"
+
+
+def test_a_component_whose_every_value_is_blank_is_no_choice_of_closure(table_2):
+    land = table_2["component"] == "land"
+    blank = table_2.assign(value=table_2["value"].astype(float).mask(land))
+    assert "land: not one of its 8 rows has a value: got 'empty'; give the values" in message_of(blank)
+    # Without the rows it is one, and a single blank among values is a missing value.
+    assert prepare_rows(table_2[~land]).determined == ("land",)
+    assert (
+        len(prepare_rows(table_2.assign(value=table_2["value"].mask(land & (table_2.index < 7)))).rows) == 39
+    )
