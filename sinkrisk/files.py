@@ -346,6 +346,16 @@ def atomic_file(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[An
         raise
 
 
+def require_target(path: str | os.PathLike[str], *, purpose: str) -> Path:
+    """Return `path` when a file can be written there; otherwise raise an `InputError` naming it."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(Problem(f"{purpose}: not a path", got=type(path).__name__, allowed="a path"))
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(Problem(f"{purpose}: a folder, not a file", got=str(path), hint="add a file name"))
+    return target
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file atomically, UTF-8."""
     with atomic_file(path) as handle:

@@ -15,6 +15,7 @@ from sinkrisk import files
 from sinkrisk.errors import Problems
 from sinkrisk.network.assembly import WrittenNode, assembled, read_numbers
 from sinkrisk.network.building import Network
+from sinkrisk.network.conditions import require_network
 from sinkrisk.network.properties import PREFIX, Labels, decoded, properties_of
 from sinkrisk.network.safe_xml import Element, parse_xml
 
@@ -41,7 +42,18 @@ def save_bifxml(net: Network, path: str | os.PathLike[str]) -> Path:
     ------
     InputError
         For names that XML cannot hold: empty, with control characters, or blanks at the ends.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_bifxml(net, folder + "/rain.xml").name
+    'rain.xml'
     """
+    require_network(net)
+    target = files.require_target(path, purpose="BIFXML file")
     _check_names(net)
     root = ElementTree.Element("BIF", VERSION="0.3")
     network = ElementTree.SubElement(root, "NETWORK")
@@ -63,7 +75,6 @@ def save_bifxml(net: Network, path: str | os.PathLike[str]) -> Path:
         ElementTree.SubElement(definition, "TABLE").text = " ".join(repr(float(v)) for v in values)
     ElementTree.indent(root, space=" ")
     text = ElementTree.tostring(root, encoding="unicode", xml_declaration=False)
-    target = Path(path)
     files.write_text(target, '<?xml version="1.0" encoding="UTF-8"?>\n' + text + "\n")
     return target
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from sinkrisk.errors import Problems
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
 from sinkrisk.network.checking import near_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Evidence = Mapping[str, str | Mapping[str, float]]
-"""Node -> the state it is in, or -> a likelihood of each of its states (soft evidence)."""
+Likelihood = Mapping[str, float] | Sequence[float] | np.ndarray | pd.Series
+Evidence = Mapping[str, str | Likelihood]
+"""Node -> the state it is in, or -> a likelihood of each of its states (soft evidence): by state, or
+in the order of the states."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,18 @@ def read_conditions(net: Network, evidence: Evidence | None, do: Mapping[str, st
     Raises
     ------
     InputError
-        All at once: unknown nodes or states, likelihoods that are none, a node in both.
+        All at once: unknown nodes or states, likelihoods that are none or lack a state, a node in
+        both; and for what is no network, or no mapping.
     """
+    require_network(net)
     found = Problems()
+    for what, given, wanted in (
+        ("evidence", evidence, "{node: state}, or {node: {state: likelihood}}"),
+        ("do", do, "{node: state}"),
+    ):
+        if given is not None and not isinstance(given, Mapping):
+            found.add(f"{what} is no mapping", got=_shown(given), allowed=wanted, key=what)
+    found.raise_if_any()
     hard: dict[str, int] = {}
     soft: dict[str, NDArray[np.float64]] = {}
     targets: dict[str, int] = {}
@@ -64,7 +77,7 @@ def read_conditions(net: Network, evidence: Evidence | None, do: Mapping[str, st
             continue
         if name in (do or {}):
             found.add("evidence on a node that is set by do", got=name, hint="give it once")
-        elif isinstance(value, Mapping):
+        elif not isinstance(value, str) and isinstance(value, (Mapping, Iterable)):
             likelihood = _likelihood(net, name, value, found)
             if likelihood is not None:
                 soft[name] = likelihood
@@ -74,9 +87,32 @@ def read_conditions(net: Network, evidence: Evidence | None, do: Mapping[str, st
     return Conditions(hard, soft, targets)
 
 
+def require_network(net: Network) -> None:
+    """Raise unless `net` is a network."""
+    if not isinstance(net, Network):
+        hint = "network.load(path) reads one" if isinstance(net, (str, os.PathLike)) else None
+        allowed = "what network.load returns"
+        raise InputError(Problem("not a network", got=_shown(net), allowed=allowed, hint=hint, key="net"))
+
+
+def listed(values: object, what: str) -> list[str]:
+    """Return an iterable of names as a list; raise where it is none."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InputError(Problem(what, got=_shown(values), allowed="a list of names", key=what))
+    return list(values)
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, (str, int, float)) else type(value).__name__
+
+
 def known_node(net: Network, name: str, where: str, found: Problems) -> bool:
-    if name in net.nodes:
+    """Whether the network has a node of this name; told where not."""
+    if isinstance(name, str) and name in net.nodes:
         return True
+    if not isinstance(name, str):
+        found.add("name of a node is no text", got=_shown(name), key=where)
+        return False
     near = near_names(str(name), net.order) or list(net.order[:5])
     found.add(
         "no such node in the network",
@@ -89,25 +125,47 @@ def known_node(net: Network, name: str, where: str, found: Problems) -> bool:
 
 
 def _state(net: Network, name: str, state: Any, where: str, found: Problems) -> bool:
-    if state in net.nodes[name].states:
+    if isinstance(state, str) and state in net.nodes[name].states:
         return True
-    found.add("no such state", got=state, allowed=net.nodes[name].states, key=f"{where}.{name}")
+    found.add("no such state", got=_shown(state), allowed=net.nodes[name].states, key=f"{where}.{name}")
     return False
 
 
-def _likelihood(
-    net: Network, name: str, value: Mapping[str, float], found: Problems
-) -> NDArray[np.float64] | None:
+def _likelihood(net: Network, name: str, value: Likelihood, found: Problems) -> NDArray[np.float64] | None:
     states = net.nodes[name].states
-    # A list first: every unknown state is reported, not only the first.
-    known = [_state(net, name, state, "evidence", found) for state in value]
-    numbers = np.array([float(value.get(state, 0.0)) for state in states])
-    if not np.all(np.isfinite(numbers)) or numbers.min() < 0.0 or numbers.max() <= 0.0:
+    place = f"evidence.{name}"
+    if isinstance(value, pd.Series):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        # A list first: every unknown state is reported, not only the first.
+        known = [_state(net, name, state, "evidence", found) for state in value]
+        missing = [state for state in states if state not in value]
+        if missing:
+            hint = "a state left out is not taken for impossible: give 0 where it is"
+            found.add(
+                "soft evidence lacks a state", got=list(value), allowed=states, key=place,
+                hint=f"{', '.join(missing)}: {hint}",
+            )  # fmt: skip
+        if missing or not all(known):
+            return None
+        given = [value[state] for state in states]
+    else:
+        given = list(value)
+        if len(given) != len(states):
+            found.add("soft evidence of another number of states", got=len(given), allowed=states, key=place)
+            return None
+    try:
+        numbers = np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        numbers = np.array([np.nan])
+    if any(isinstance(item, str) for item in given):
+        numbers = np.array([np.nan])
+    if numbers.ndim != 1 or not np.all(np.isfinite(numbers)) or numbers.min() < 0.0 or numbers.max() <= 0.0:
         found.add(
             "likelihood of soft evidence",
-            got=dict(value),
+            got=dict(zip(states, given, strict=True)),
             allowed="finite numbers, none negative, one positive",
-            key=f"evidence.{name}",
+            key=place,
         )
         return None
-    return numbers / numbers.max() if all(known) else None
+    return numbers / numbers.max()

@@ -193,9 +193,12 @@ def read_events(net: Network, table: TableSource) -> pd.DataFrame:
     net : Network
         The network whose nodes, parents and states the events name.
     table : path or DataFrame
-        Columns node, given (or one column per parent), state, count; source, locator and note may
-        be left out (the source is then the file itself). Counts are whole numbers from 0; a cell not
-        listed counts nought. The same cell may come from several sources: its counts add up. A row
+        Columns node, given, state, count; source, locator and note may be left out (the source is
+        then the file itself). ``given`` holds the states of all parents, in any order, as
+        ``parent=state; parent=state``, separated by semicolons: by the names of the network file
+        (``policy_support=declining; deployment_mode@previous=full``, ``@previous`` for the period
+        before) or by full node names. Or each parent has a column of its own. Counts are whole
+        numbers from 0; a cell not listed counts nought. The same cell may come from several sources: its counts add up. A row
         that repeats cell, source and locator is refused.
 
     Returns
@@ -317,7 +320,7 @@ def _given(
     stated: list[tuple[str, str, str]] = [(name, str(row[name]), name) for name in columns if row[name]]
     for part in filter(None, (piece.strip() for piece in str(row["given"]).split(";"))):
         name, equals, state = (piece.strip() for piece in part.partition("="))
-        if equals and name and state:
+        if equals and name and state and "=" not in state:
             stated.append((name, state, "given"))
         else:
             found.add(
@@ -326,6 +329,7 @@ def _given(
                 allowed="'parent=state', joined by ';'",
                 key="given",
                 row=at,
+                hint="separate the parents with ';'" if part.count("=") > 1 else None,
             )
             # What the part was meant to say is not then missing as well.
             return {}

@@ -15,6 +15,7 @@ from sinkrisk import files
 from sinkrisk.errors import Problems
 from sinkrisk.network.assembly import WrittenNode, assembled, read_numbers
 from sinkrisk.network.building import Network
+from sinkrisk.network.conditions import require_network
 from sinkrisk.network.properties import PREFIX, Labels, decoded, properties_of
 from sinkrisk.network.safe_xml import Element, parse_xml
 
@@ -48,7 +49,18 @@ def save_xdsl(net: Network, path: str | os.PathLike[str]) -> Path:
     InputError
         For names of the network, of nodes or states that are no identifiers of SMILE: a letter,
         then letters, digits and underscores.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_xdsl(net, folder + "/rain.xdsl").name
+    'rain.xdsl'
     """
+    require_network(net)
+    target = files.require_target(path, purpose="XDSL file")
     _check_names(net)
     root = ElementTree.Element("smile", version="1.0", id=net.name, numsamples="10000", discsamples="10000")
     nodes = ElementTree.SubElement(root, "nodes")
@@ -76,7 +88,6 @@ def save_xdsl(net: Network, path: str | os.PathLike[str]) -> Path:
         ElementTree.SubElement(entry, "position").text = f"{left} {top} {left + 150} {top + 54}"
     ElementTree.indent(root, space=" ")
     text = ElementTree.tostring(root, encoding="unicode", xml_declaration=False)
-    target = Path(path)
     files.write_text(target, '<?xml version="1.0" encoding="UTF-8"?>\n' + text + "\n")
     return target
 

@@ -34,6 +34,15 @@ from sinkrisk.network.specification import (
 )
 from sinkrisk.network.tables import RankedParameters, TableRule, favourability, ranked_table
 
+_READERS = {
+    ".xdsl": "read_xdsl",
+    ".xml": "read_bifxml",
+    ".bifxml": "read_bifxml",
+    ".xmlbif": "read_bifxml",
+    ".bif": "read_bif",
+}
+"""What reads the files of other programs."""
+
 
 def load(
     path: str | os.PathLike[str] | None = None,
@@ -76,6 +85,15 @@ def load(
     if path is not None and not isinstance(path, (str, os.PathLike)):
         raise InputError(
             Problem("network file", got=type(path).__name__, allowed="a path, or None for the one shipped")
+        )
+    reader = _READERS.get(os.path.splitext(str(path))[1].lower())
+    if reader is not None:
+        raise InputError(
+            Problem(
+                "network file: YAML is read here",
+                got=str(path),
+                hint=f"network.{reader} reads this file; an analysis takes its network from YAML alone",
+            )
         )
     given = {"region": regions, "class": classes, "period": periods}
     plates = {plate: values for plate, values in given.items() if values is not None}

@@ -18,7 +18,14 @@ import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
+from sinkrisk.network.conditions import (
+    Conditions,
+    Evidence,
+    known_node,
+    listed,
+    read_conditions,
+    require_network,
+)
 from sinkrisk.network.exact import Exact
 
 if TYPE_CHECKING:
@@ -158,7 +165,8 @@ def query(
     >>> print(round(query(net, "rain", do={"wet": "yes"})["rain"]["yes"], 6))
     0.2
     """
-    names = [variables] if isinstance(variables, str) else list(variables)
+    require_network(net)
+    names = [variables] if isinstance(variables, str) else listed(variables, "variables")
     found = Problems()
     for name in names:
         known_node(net, name, "variables", found)
@@ -205,6 +213,21 @@ def marginals(
     ------
     InputError
         As in `query`.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables(
+    ...     {"rain": ["no", "yes"], "wet": ["no", "yes"]},
+    ...     {"wet": ["rain"]},
+    ...     {"rain": [0.8, 0.2], "wet": [[0.9, 0.1], [0.2, 0.8]]},
+    ... )
+    >>> marginals(net)[["node", "state", "probability"]].round(6)
+       node state  probability
+    0  rain    no         0.80
+    1  rain   yes         0.20
+    2   wet    no         0.76
+    3   wet   yes         0.24
     """
     exact = conditioned(net, read_conditions(net, evidence, do))
     values = _all_marginals(exact)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 TIE = 1e-9
 """Joint states whose probabilities differ by no more than this share count as tied."""
+MOST_TOLD = 3
+"""Nodes that the sentence names."""
 MOST_TIES = 8
 """Tied joint states that are listed beside the first."""
 
@@ -70,7 +72,9 @@ class Explanation:
         chance = math.exp(self.log_posterior)
         share = f"{chance:.3g}" if chance > 0.0 else f"exp({self.log_posterior:.1f})"
         tied = f", as probable as {self.ties - 1} others" if self.ties > 1 else ""
-        told = ", ".join(f"{node}={state}" for node, state in self.states.items())
+        told = ", ".join(f"{node}={state}" for node, state in list(self.states.items())[:MOST_TOLD])
+        if len(self.states) > MOST_TOLD:
+            told += f", and {len(self.states) - MOST_TOLD} more nodes (explanation_table lists them)"
         return f"Most probable given what is seen (probability {share}{tied}): {told}."
 
 
@@ -80,7 +84,7 @@ def most_probable(
     do: Mapping[str, str] | None = None,
     variables: str | Sequence[str] | None = None,
     *,
-    relevant: bool = False,
+    relevant: bool | None = None,
 ) -> Explanation:
     """Return the most probable joint state of unobserved nodes, exactly.
 
@@ -92,11 +96,12 @@ def most_probable(
     do : mapping, optional
         Node -> state it is set to.
     variables : str or sequence of str, optional
-        Nodes to explain, the others summed over (marginal MAP); None: every unobserved node.
-        The two differ: the best joint state of all need not hold the best states of some.
-    relevant : bool
-        Without `variables`: explain only what is upstream of the evidence. Nodes that nobody
-        looked at are then summed over, where they would otherwise take part in the choice.
+        Nodes to explain, the others summed over (marginal MAP); None: see `relevant`. What is
+        asked matters: the best joint state of all need not hold the best states of some.
+    relevant : bool, optional
+        Without `variables`: explain only what is upstream of the evidence, and sum over the rest,
+        which nobody looked at. True when left out, if there is anything upstream. False explains every node,
+        which the shipped network is too large for: a maximum needs noisy-max families whole.
 
     Returns
     -------
@@ -128,6 +133,8 @@ def most_probable(
     above = graph_under(net, conditions)
     observed = [*conditions.hard, *conditions.soft]
     fixed = {**conditions.hard, **conditions.do}
+    if relevant is None:
+        relevant = any(name not in fixed for name in net.ancestors(observed, above))
     chosen = _chosen(net, variables, fixed, above, observed if relevant else None)
     log_evidence = float(Exact(net, conditions).log_probability[0])
     if log_evidence == -math.inf:
@@ -151,6 +158,18 @@ def explanation_table(net: Network, explanation: Explanation) -> pd.DataFrame:
     DataFrame
         Columns node, base, class, region, period ('' where a node has none), state, tied (the
         other states it has in the ties listed, '' for none).
+
+    Examples
+    --------
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables(
+    ...     {"rain": ["no", "yes"], "wet": ["no", "yes"]},
+    ...     {"wet": ["rain"]},
+    ...     {"rain": [0.8, 0.2], "wet": [[0.9, 0.1], [0.2, 0.8]]},
+    ... )
+    >>> explanation_table(net, most_probable(net, {"wet": "yes"}))[["node", "state", "tied"]]
+       node state tied
+    0  rain   yes
     """
     rows = []
     for name, state in explanation.states.items():

@@ -54,8 +54,9 @@ def pooled_table(
     ----------
     net : Network
     opinions : path or DataFrame
-        Columns expert, node, given (or one column per parent, see `events`), state, probability;
-        weight, source, locator and note may be left out. An expert who speaks of a row gives every
+        Columns expert, node, given, state, probability; weight, source, locator and note may be left
+        out. ``given`` holds the states of all parents as ``parent=state; parent=state``, as in
+        `read_events`, or each parent has a column of its own. An expert who speaks of a row gives every
         state of it. A row of a table nobody speaks of stays as it is.
     method : {"linear", "logarithmic"}
     weights : mapping, optional
@@ -107,6 +108,8 @@ def pooled_table(
     """
     found = Problems(file=None if isinstance(opinions, pd.DataFrame) else str(opinions))
     check_method(method, cap, found)
+    if weights is not None and not isinstance(weights, Mapping):
+        found.add("weights", got=weights, allowed="a mapping of expert to weight", key="weights")
     found.raise_if_any()
     frame, cells = read_cells(net, opinions, OPINIONS, ("expert",))
     said = _by_row(net, frame, cells, weights, local, found)

@@ -115,9 +115,18 @@ def pool(
     array([0.6044, 0.3956])
     """
     names = [str(name) for name in opinions.index] if isinstance(opinions, pd.DataFrame) else None
-    values = np.asarray(opinions, dtype=float)
     found = Problems()
     check_method(method, cap, found)
+    try:
+        values = np.asarray(opinions, dtype=float)
+    except (TypeError, ValueError):
+        found.add(
+            "opinions are no table of numbers",
+            got=repr(opinions)[:60],
+            allowed="(experts, states), rows of one length",
+        )
+        found.raise_if_any()
+        raise
     if values.ndim != 2 or values.shape[0] < 1:
         found.add(
             "opinions are no table of experts and states", got=values.shape, allowed="(experts, states)"
@@ -136,7 +145,8 @@ def check_method(method: str, cap: float, found: Problems) -> None:
     """Report an unknown way of pooling, or a cap below the floor."""
     if method not in get_args(Method):
         found.add("unknown way of pooling", got=method, allowed=get_args(Method), key="method")
-    if not cap >= LEAST_JUDGEMENTS:
+    number = isinstance(cap, (int, float, np.number)) and not isinstance(cap, bool)
+    if not number or not cap >= LEAST_JUDGEMENTS:
         found.add("cap of the equivalent sample size", got=cap, allowed=f"at least {LEAST_JUDGEMENTS:g}")
 
 
@@ -175,9 +185,9 @@ def shares_of(weights: Weights | None, names: Sequence[str], found: Problems) ->
         for name in names:
             if name not in weights:
                 found.add("expert without a weight", got=name, allowed=list(weights), key="weights")
-        values = np.array([float(weights.get(name, 0.0)) for name in names])
+        values = _as_numbers([weights.get(name, 0.0) for name in names])
     else:
-        values = np.asarray(weights, dtype=float)
+        values = _as_numbers(weights)
         if values.shape != (len(names),):
             found.add("weights of another number of experts", got=values.shape, allowed=f"({len(names)},)")
     if len(found.found) == before and not (
@@ -186,6 +196,14 @@ def shares_of(weights: Weights | None, names: Sequence[str], found: Problems) ->
         allowed = "finite, none negative, one positive"
         found.add("weights of experts", got=values.tolist(), allowed=allowed, key="weights")
     return equal if len(found.found) > before else np.asarray(values / values.sum())
+
+
+def _as_numbers(values: object) -> Floats:
+    """Numbers as an array; NaN, which is refused later, where they are none."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return np.full(np.shape(np.asarray(values, dtype=object)), math.nan)
 
 
 def pool_checked(

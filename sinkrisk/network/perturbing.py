@@ -20,7 +20,13 @@ import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
+from sinkrisk.network.conditions import (
+    Conditions,
+    Evidence,
+    known_node,
+    read_conditions,
+    require_network,
+)
 from sinkrisk.network.exact import Exact
 from sinkrisk.network.factors import (
     TRIALS,
@@ -162,12 +168,14 @@ def entry_sensitivity(
      wet rain=no   yes      -2.222  0.444
     rain            no      -1.389  0.423
     """
+    require_network(net)
     found = Problems()
     if known_node(net, target, "target", found) and state not in net.nodes[target].states:
         found.add("no such state", got=state, allowed=net.nodes[target].states, key=f"target.{target}")
     if not 0.0 < level < 1.0:
         found.add("level of the interval", got=level, allowed="between 0 and 1", key="level")
-    if ranges is not None and ranges < 0:
+    whole = isinstance(ranges, (int, np.integer)) and not isinstance(ranges, bool)
+    if ranges is not None and not (whole and ranges >= 0):
         found.add("number of ranges", got=ranges, allowed="0 or more, or None for all", key="ranges")
     found.raise_if_any()
     conditions = read_conditions(net, evidence, do)

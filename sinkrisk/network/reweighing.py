@@ -121,6 +121,9 @@ def reweighed(
     count = bank.size if size is None else size
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InputError(Problem("draws of the reweighed bank", got=size, allowed="a positive integer"))
+    if isinstance(least, bool) or not isinstance(least, (int, float, np.number)) or not 0.0 <= least < np.inf:
+        allowed = "a number of draws, 0 to take what comes"
+        raise InputError(Problem("least effective sample size", got=least, allowed=allowed, key="least"))
     _check_bank(bank, net)
     likelihood: dict[str, Floats] = {}
     for node, counts in counts_of(net, events).items():

@@ -15,7 +15,7 @@ import numpy as np
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.conditions import Conditions, Evidence, read_conditions
+from sinkrisk.network.conditions import Conditions, Evidence, read_conditions, require_network
 from sinkrisk.network.tables import UNIFORM_MARGIN, TableBank, TableDraws, cumulative
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+MAX_CODES = 2**34
+"""Most states held at once (17 GB)."""
 BLOCK = 8192
 """Samples drawn at a time."""
 
@@ -45,7 +47,16 @@ def sample_states(
         Codes, columns in `net.order`.
     probability : ndarray (n,) or None
         Sample weights that sum to one when there is evidence.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
+    >>> sample_states(net, u=[[0.1], [0.9]])
+    (array([[0],
+           [1]], dtype=int8), None)
     """
+    require_network(net)
     generator = random.generator(rng)
     uniforms, rows = _uniforms(net, n, u)
     if isinstance(tables, TableBank):
@@ -140,8 +151,16 @@ def _uniforms(net: Network, n: int | None, u: ArrayLike | None) -> tuple[NDArray
     if u is None:
         if n is None or isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise InputError(Problem("number of samples", got=n, allowed="a positive integer, or give u"))
+        if int(n) * len(net) > MAX_CODES:
+            allowed = f"up to {MAX_CODES // len(net)} for {len(net)} nodes"
+            raise InputError(Problem("number of samples too large", got=n, allowed=allowed))
         return None, int(n)
-    values = np.asarray(u, dtype=float)
+    try:
+        values = np.asarray(u, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            Problem("u is no array of numbers", got=type(u).__name__, allowed=f"(n, {len(net)})", key="u")
+        ) from None
     found = Problems()
     if values.ndim != 2 or values.shape[1] != len(net):
         found.add(

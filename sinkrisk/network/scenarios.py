@@ -15,7 +15,7 @@ from sinkrisk import files
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
 from sinkrisk.network.checking import near_names, told_shape
-from sinkrisk.network.conditions import read_conditions
+from sinkrisk.network.conditions import read_conditions, require_network
 from sinkrisk.network.table_checks import check_source
 
 SHIPPED = "governance_scenarios.yaml"
@@ -149,6 +149,7 @@ def load_scenarios(net: Network, path: str | os.PathLike[str] | None = None) -> 
     >>> list(load_scenarios(load(regions=["arid_zones"])))[:2]
     ['declining_support', 'price_collapse']
     """
+    require_network(net)
     where = files.data_path("priors", SHIPPED) if path is None else path
     located = files.load_yaml(where, purpose="scenario file")
     found = Problems(file=str(where))

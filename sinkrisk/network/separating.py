@@ -15,9 +15,14 @@ from dataclasses import dataclass
 from sinkrisk.errors import Problems
 from sinkrisk.network.building import Network
 from sinkrisk.network.checking import near_names
+from sinkrisk.network.conditions import require_network
 
 _Step = tuple[str, bool]
 """A node, and whether the walk came to it from one of its parents."""
+
+
+MOST_NAMED = 3
+"""Nodes of one kind that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ def separated(
     rain and hose can depend on each other given wet. The shortest path: rain and hose both act
     on wet, which is observed.
     """
+    require_network(net)
     ends_a, ends_b, observed, held = _names(a), _names(b), _names(given), _names(do)
     _check(net, ends_a, ends_b, observed, held)
     graph = _graph(net, observed, held, fixed=[name for name in held if name not in {*ends_a, *ends_b}])
@@ -286,6 +292,8 @@ def _why_open(graph: _Graph, effect: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
+    if len(names) > MOST_NAMED + 1:
+        return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

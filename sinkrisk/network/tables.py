@@ -165,6 +165,10 @@ def _dirichlet_rows(rule: TableRule, size: int, generator: np.random.Generator) 
     return result.reshape(size, *rule.mean.shape)
 
 
+MAX_BANK_BYTES = 2**34
+"""Largest bank drawn (17 GB): beyond it memory would run out before the first answer."""
+
+
 @dataclass(frozen=True)
 class TableBank:
     """Joint draws of every table of a network.
@@ -187,6 +191,9 @@ class TableBank:
     size: int
     summary: Floats
     _cumulative: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"TableBank({self.size} draws of {len(self.draws)} tables)"
 
     def take(self, index: Integers) -> TableDraws:
         """Return the tables that go with each row of a sample.
@@ -267,11 +274,35 @@ def table_bank(net: Network, size: int = 512, *, rng: random.RandomSource = None
     Raises
     ------
     InputError
-        When `size` is not a positive integer; with the node's name, for a table whose draws are no
-        probabilities.
+        When `size` is not a positive integer, or beyond `MAX_BANK_BYTES`; with the node's name, for a
+        table whose draws are no probabilities.
+
+    Examples
+    --------
+    >>> from sinkrisk.network import network_from_tables
+    >>> net = network_from_tables(
+    ...     {"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]}, equivalent_sample_size=10
+    ... )
+    >>> bank = table_bank(net, 1000, rng=1)
+    >>> bank
+    TableBank(1000 draws of 1 tables)
+    >>> print(bank.draws["rain"].mean(axis=0).round(2), bank.draws["rain"].std(axis=0).round(2))
+    [0.8 0.2] [0.12 0.12]
     """
+    from sinkrisk.network.conditions import require_network
+
+    require_network(net)
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise InputError(Problem("size of the table bank", got=size, allowed="a positive integer"))
+    each = 8 * sum(rule.mean.size for rule in net.rules.values())
+    if each * int(size) > MAX_BANK_BYTES:
+        raise InputError(
+            Problem(
+                "table bank too large",
+                got=f"{size} draws of {each / 1e6:.3g} MB",
+                allowed=f"up to {MAX_BANK_BYTES // each} draws ({MAX_BANK_BYTES / 1e9:.3g} GB)",
+            )
+        )
     generator = random.generator(rng)
     seeds: dict[str, int] = {}
     for rule in net.rules.values():

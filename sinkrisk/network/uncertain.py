@@ -9,11 +9,12 @@ import numpy as np
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
+from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions, require_network
 from sinkrisk.network.drawn_sums import SumPlan
 from sinkrisk.network.exact import Exact
 from sinkrisk.network.inference import conditioned, exact_marginal
 from sinkrisk.network.propagation import DRAW
+from sinkrisk.network.simulated import check_bank
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def query_draws(
     """
     import xarray as xr
 
+    require_network(net)
     found = Problems()
     known_node(net, variable, "variable", found)
     found.raise_if_any()
-    _same_network(net, bank)
+    check_bank(net, bank)
     conditions = read_conditions(net, evidence, do)
     states = net.nodes[variable].states
     stated = conditioned(net, conditions)
@@ -118,12 +120,3 @@ def marginal_draws(net: Network, variable: str, bank: TableBank, conditions: Con
         values[chunk] = sums / total
         start = chunk.stop
     return values
-
-
-def _same_network(net: Network, bank: TableBank) -> None:
-    for name in net.order:
-        rule = net.nodes[name].rule
-        if bank.rule_of.get(name) != rule or bank.draws[rule].shape[1:] != net.tables[name].shape:
-            raise InputError(
-                Problem("table bank of another network", got=name, allowed="a bank from table_bank(net)")
-            )

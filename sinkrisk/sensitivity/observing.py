@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def value_of_observing(
     values: xr.DataArray,
     states: xr.DataArray,
     *,
-    nodes: Collection[str] | None = None,
+    nodes: str | Collection[str] | None = None,
     probability: ArrayLike | None = None,
     folds: int = FOLDS,
     permutations: int = PERMUTATIONS,
@@ -36,7 +37,7 @@ def value_of_observing(
         money.
     states : DataArray (sample, node)
         Codes of the nodes' states in the same samples: `inputs.network_states`.
-    nodes : collection of str, optional
+    nodes : str or collection of str, optional
         All when left out.
     probability : array_like (sample,), optional
     folds, permutations : int
@@ -54,7 +55,7 @@ def value_of_observing(
     Raises
     ------
     InputError
-        For samples that do not match, or unknown nodes.
+        For samples that do not match in number or in label, and unknown nodes, or none.
 
     Notes
     -----
@@ -77,16 +78,34 @@ def value_of_observing(
                 allowed=str(values.sizes["sample"]),
             )
         )
+    if "sample" in values.coords and "sample" in states.coords:
+        # Rows are joined by their place: the labels must say the same.
+        apart = np.flatnonzero(np.asarray(values["sample"].values != states["sample"].values))
+        if apart.size:
+            at = int(apart[0])
+            raise InputError(
+                Problem(
+                    "values and states of different samples",
+                    got=f"sample {states['sample'].values[at]} in place {at} of the states",
+                    allowed=f"sample {values['sample'].values[at]}, as in the values",
+                    hint="states.sel(sample=values.sample) puts them in order",
+                )
+            )
     known = [str(name) for name in states["node"].values]
-    for node in nodes or ():
+    wanted_nodes = known if nodes is None else [nodes] if isinstance(nodes, str) else list(nodes)
+    if not wanted_nodes:
+        raise InputError(Problem("no node to observe", got=wanted_nodes, allowed="names, or None for all"))
+    for node in wanted_nodes:
         if node not in known:
-            found.add("no such node among the states", got=node, allowed=known)
+            near = difflib.get_close_matches(str(node), known, n=5, cutoff=0.5) or known[:5]
+            hint = f"the {len(known)} nodes are in states.node"
+            found.add("no such node among the states", got=node, allowed=near, hint=hint)
     found.raise_if_any()
     data = values.transpose("sample", "portfolio").values
     codes = states.transpose("sample", "node")
     seed = int(random.generator(rng).integers(2**63))
     rows = []
-    for node in nodes or known:
+    for node in wanted_nodes:
         # The same seed for all: nodes are compared on the same folds.
         worth = risk.evppi_states(
             data,

@@ -111,7 +111,7 @@ def test_analysis_section_forbids_unknown_keys():
         (
             "bottleneck: {share: 0.5, parents: [carbon_price_regime, credit_recognition]}",
             "bottleneck: {share: 1.3, parents: [carbon_price_regime, credit_recognition]}",
-            "key 'nodes.removal_revenue.table.bottleneck.share': above its range: got 1.3; allowed: at most 1",
+            "'nodes.removal_revenue.table.bottleneck.share': above its range: got 1.3; allowed: at most 1",
         ),
         ("locator: Sections 4.1.3 and 4.4", "locator: ''", "source without a locator: got 'ma2025'"),
         ("group: climate", "group: wheather", "got 'wheather'; allowed: policy, market, "),
@@ -298,7 +298,7 @@ def _crowded(kind, parents, states=4):
 def test_a_family_too_large_to_build_is_refused_with_its_line(tmp_path, kind):
     path = tmp_path / "crowded.yaml"
     path.write_text(_crowded(kind, 16))
-    with pytest.raises(InputError, match="row 20, key 'nodes.child': node 'child': table too large"):
+    with pytest.raises(InputError, match=r"row 20, key 'nodes\.child': node 'child': table too large"):
         load(path)
     path.write_text(_crowded(kind, 6))
     assert len(load(path)) == 7

@@ -159,6 +159,11 @@ def test_ranked_draws_are_probabilities_for_every_spread_and_size_of_the_schema(
 
 def test_a_bank_of_what_is_no_probability_is_refused_with_the_node():
     net = network_from_tables({"a": ["n", "y"], "b": ["n", "y"]}, {}, {"a": [0.5, 0.5], "b": [0.5, 0.5]})
-    broken = Network(net.nodes.values(), {**net.rules, "b": TableRule("b", np.full(2, np.nan), 5.0)})
+    wrong = TableRule("b", np.full(2, np.nan), 5.0)
+    with pytest.raises(InputError, match="table 'b' is no table of probabilities"):
+        Network(net.nodes.values(), {**net.rules, "b": wrong})
+    # A sound mean may still be drawn from parameters that are not.
+    broken = Network(net.nodes.values(), {**net.rules, "b": TableRule("b", np.full(2, 0.5), 5.0)})
+    object.__setattr__(broken.rules["b"], "mean", wrong.mean)
     with pytest.raises(InputError, match=r"node 'b': draws of its table are not finite"):
         table_bank(broken, 4, rng=1)

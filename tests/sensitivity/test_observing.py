@@ -86,3 +86,22 @@ def test_what_does_not_fit_is_refused(drawn):
         inputs.network_states(inputs.drivers(), 4)
     with pytest.raises(InputError, match="number of draws must be a positive integer"):
         inputs.network_states(registry, 0)
+
+
+def test_nodes_and_samples_are_checked(drawn):
+    _, _, states = drawn
+    node = "carbon_price_regime__mid_term"
+    values = xr.DataArray(
+        np.random.default_rng(1).random((512, 2)),
+        dims=("sample", "portfolio"),
+        coords={"sample": np.arange(512)},
+    )
+    assert list(value_of_observing(values, states, nodes=node, permutations=4).node) == [node]
+    with pytest.raises(InputError, match="no node to observe"):
+        value_of_observing(values, states, nodes=[])
+    with pytest.raises(InputError, match="did you mean 'carbon_price_regime__mid_term'") as caught:
+        value_of_observing(values, states, nodes=["carbon_price_regim__mid_term"])
+    assert len(str(caught.value)) < 500
+    labelled = states.assign_coords(sample=np.arange(512))
+    with pytest.raises(InputError, match=r"sample 511 in place 0 of the states'; allowed: sample 0"):
+        value_of_observing(values, labelled[::-1], nodes=[node])
