@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,7 @@ def prepare_likelihood(
     prepared = prepare_rows(observations, attribution=attribution, series=series)
     check_size(prepared)
     annual = build_annual(prepared.rows, model=model, errors=errors, hyper=load_hyper(), fixed=fixed)
+    prepared = replace(prepared, notes=(*prepared.notes, *annual.notes))
     return prepared, make_likelihood(annual, engine)
 
 
