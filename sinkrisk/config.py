@@ -20,7 +20,14 @@ from sinkrisk.budget.specification import BudgetSpec
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.inputs.specification import InputsSpec
 from sinkrisk.network.specification import NetworkSpec
-from sinkrisk.portfolio.specification import PortfolioSpec, RankSpec, TargetSpec
+from sinkrisk.portfolio.specification import (
+    DecisionSpec,
+    OutlookSpec,
+    PortfolioSpec,
+    RankSpec,
+    SurveySpec,
+    TargetSpec,
+)
 from sinkrisk.scenarios.specification import OptimizeSpec, ScenarioSpec
 from sinkrisk.sensitivity.specification import SobolSpec
 
@@ -52,7 +59,10 @@ class RunSpec(BaseModel):
     network: NetworkSpec | None = None
     inputs: InputsSpec | None = None
     portfolios: PortfolioSpec | None = None
+    survey: SurveySpec | None = None
+    outlook: OutlookSpec | None = None
     target: TargetSpec | None = None
+    decision: DecisionSpec | None = None
     rank: RankSpec | None = None
     sobol: SobolSpec | None = None
     scenarios: ScenarioSpec | None = None

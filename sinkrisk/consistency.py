@@ -19,6 +19,8 @@ NEEDS = {
     "sobol": "target",
     "scenarios": "portfolios",
     "optimize": "scenarios",
+    "survey": "portfolios",
+    "decision": "target",
 }
 """Section -> the section without which it means nothing."""
 
@@ -38,6 +40,9 @@ def cross_check(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) 
         absent = getattr(spec, needed) is None and needed not in loaded.dropped
         if getattr(spec, name) is not None and absent:
             found.add(f"section '{name}' needs a section '{needed}'", **loaded.place(name))
+    for needed in ("portfolios", "budget"):
+        if spec.outlook is not None and getattr(spec, needed) is None and needed not in loaded.dropped:
+            found.add(f"section 'outlook' needs a section '{needed}'", **loaded.place("outlook"))
     _names(loaded, memory, found)
     _horizon(loaded, found)
     _programme(loaded, found)
@@ -46,7 +51,7 @@ def cross_check(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) 
 def _names(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) -> None:
     spec = loaded.spec
     if "portfolios" in memory:
-        names = [str(n) for n in memory["portfolios"]["portfolio"].values]
+        names = [str(n) for plans in memory["portfolios"] for n in plans["portfolio"].values]
         for index, name in enumerate((spec.sobol.portfolios if spec.sobol else None) or ()):
             if name not in names:
                 place = loaded.place("sobol", "portfolios", index)

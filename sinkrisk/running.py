@@ -91,8 +91,8 @@ def prepare(loaded: LoadedSpec) -> tuple[dict[str, Any], dict[str, str]]:
     Returns
     -------
     memory : dict
-        ``observations``, ``claims``, ``network``, ``portfolios`` and ``inputs_spec``, where the
-        spec has them.
+        ``observations``, ``claims``, ``network``, ``portfolios`` (sets of plans: of the world, by
+        region) and ``inputs_spec``, where the spec has them.
     hashes : dict of str to str
         Name -> SHA-256 of each input file; ``library`` covers the packaged ``priors/``.
 
@@ -208,6 +208,16 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
     path = None if spec.file is None else _named_file(loaded, spec.file, "portfolios", "file")
     if path is not None:
         hashes["portfolios"] = files.sha256_of(path)
+    if path is None and spec.names is not None:
+        listed = portfolio.list_strategies().set_index("portfolio")["regional"]
+        world = [name for name in spec.names if not listed.get(name, False)]
+        by_region = [name for name in spec.names if listed.get(name, False)]
+        if world and by_region:
+            memory["portfolios"] = [
+                portfolio.plan(portfolio.load_portfolios(names=names), spec.total)
+                for names in (world, by_region)
+            ]
+            return
     try:
         shares = portfolio.load_portfolios(path, names=spec.names)
     except InputError as error:
@@ -217,7 +227,7 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
         found = Problems(found=list(error.problems))
         _attempt(found, lambda: portfolio.plan(portfolio.load_portfolios(path), spec.total))
         raise InputError(found.found) from error
-    memory["portfolios"] = portfolio.plan(shares, spec.total)
+    memory["portfolios"] = [portfolio.plan(shares, spec.total)]
 
 
 def _claims(loaded: LoadedSpec, memory: dict[str, Any]) -> None:

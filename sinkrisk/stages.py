@@ -11,32 +11,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sinkrisk import files
+from sinkrisk import decision_stages, files
+from sinkrisk.artefacts import (
+    all_outcomes,
+    chosen,
+    co2_2100,
+    drawn_inputs,
+    drivers,
+    join,
+    library,
+    measured,
+    outcomes,
+    section,
+    store,
+    with_air,
+    write_table,
+)
 from sinkrisk.pipeline import Context, Stage, StageOutput
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 
-def _table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a tidy table; floats keep every digit, so that a reader gets the value computed."""
-    with files.atomic_file(path) as handle:
-        frame.to_csv(handle, index=False, lineterminator="\n")
-
-
-def _section(context: Context, *names: str) -> dict[str, Any]:
-    spec = context.spec.model_dump(mode="json")
-    return {name: spec[name] for name in names}
-
-
-def _library(context: Context) -> Any:
-    return context.memory["hashes"]
-
-
-def _without(section: str, reason: str) -> Callable[[Context], str | None]:
+def _without(name: str, reason: str) -> Callable[[Context], str | None]:
     def skip(context: Context) -> str | None:
-        return None if getattr(context.spec, section) is not None else reason
+        return None if getattr(context.spec, name) is not None else reason
 
     return skip
 
@@ -61,11 +60,12 @@ def _budget(context: Context, into: Path) -> StageOutput:
         errors=spec.errors,
         series=spec.series,
         sampler=spec.sampler,
+        check=False,
     )
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     tree.to_netcdf(into / "budget.nc")
     for name, frame in budget.budget_tables(tree, level=spec.level).items():
-        _table(frame, into / name)
+        write_table(frame, into / name)
     sentence = budget.budget_result(tree, level=spec.level).sentence
     return StageOutput(checks=[*checks, *budget.predictive_findings(tree)], notes=[sentence])
 
@@ -76,21 +76,6 @@ def _budget_hashes(context: Context) -> list[str | None]:
     return [context.memory["hashes"].get(name) for name in names]
 
 
-def budget_tree(context: Context) -> xr.DataTree | None:
-    """Return the reconciled budget, read from ``budget.nc``."""
-    if context.spec.budget is None:
-        return None
-
-    def read() -> xr.DataTree:
-        import xarray as xr
-
-        with xr.open_datatree(context.directory / "budget.nc") as tree:
-            return tree.load()
-
-    tree: xr.DataTree = context.artefact("budget", read)
-    return tree
-
-
 # --- network ----------------------------------------------------------------------------------
 
 
@@ -99,26 +84,11 @@ def _network(context: Context, into: Path) -> StageOutput:
 
     net = context.memory["network"]
     network.save_xdsl(net, into / "network.xdsl")
-    _table(network.marginals(net), into / "network_marginals.csv")
+    write_table(network.marginals(net), into / "network_marginals.csv")
     return StageOutput()
 
 
 # --- inputs -----------------------------------------------------------------------------------
-
-
-def drivers(context: Context) -> Any:
-    """Return the driver registry of this run: deterministic, so it is built, never stored."""
-    from sinkrisk import inputs
-
-    return context.artefact(
-        "drivers",
-        lambda: inputs.drivers(
-            context.memory["inputs_spec"],
-            budget=budget_tree(context),
-            network=context.memory.get("network"),
-            claims=context.memory["claims"],
-        ),
-    )
 
 
 def _inputs(context: Context, into: Path) -> StageOutput:
@@ -127,55 +97,29 @@ def _inputs(context: Context, into: Path) -> StageOutput:
     registry = drivers(context)
     drawn = inputs.sample(registry, context.spec.draws, rng=context.stream("inputs"))
     drawn.to_netcdf(into / "inputs.nc")
-    _table(registry.table, into / "drivers.csv")
+    write_table(registry.table, into / "drivers.csv")
     return StageOutput(notes=[f"{len(registry)} drivers, {context.spec.draws} joint draws"])
-
-
-def drawn_inputs(context: Context) -> xr.Dataset:
-    """Return the joint draws, read from ``inputs.nc``."""
-
-    def read() -> xr.Dataset:
-        import xarray as xr
-
-        with xr.open_dataset(context.directory / "inputs.nc") as data:
-            return data.load()
-
-    drawn: xr.Dataset = context.artefact("drawn", read)
-    return drawn
 
 
 # --- simulate ---------------------------------------------------------------------------------
 
 
-def _store(data: xr.Dataset, path: Path) -> None:
-    data.to_zarr(path, mode="w", consolidated=False)
-
-
-def _restore(path: Path) -> xr.Dataset:
-    import xarray as xr
-
-    with xr.open_zarr(path, consolidated=False) as data:
-        restored: xr.Dataset = data.load()
-    return restored
-
-
 def _simulate(context: Context, into: Path) -> StageOutput:
+    import pandas as pd
+
     from sinkrisk import portfolio
 
-    plans = context.memory["portfolios"]
+    sets = context.memory["portfolios"]
     drawn = drawn_inputs(context)
-    outcomes = portfolio.simulate(drawn, plans)
+    outcomes = join([portfolio.simulate(drawn, plans) for plans in sets])
     # Conservation fails the stage; a plan beyond the potential only informs.
-    checks = [*portfolio.check_identities(outcomes), *portfolio.check_plan(drawn, plans)]
-    _store(outcomes, into / "outcomes.zarr")
-    _table(portfolio.plan_table(plans), into / "portfolios.csv")
+    checks = [*portfolio.check_identities(outcomes)]
+    for plans in sets:
+        checks += portfolio.check_plan(drawn, plans)
+    store(outcomes, into / "outcomes.zarr")
+    tables = [portfolio.plan_table(plans) for plans in sets]
+    write_table(pd.concat(tables, ignore_index=True), into / "portfolios.csv")
     return StageOutput(checks=checks)
-
-
-def outcomes(context: Context) -> xr.Dataset:
-    """Return the outcomes of the named portfolios."""
-    named: xr.Dataset = context.artefact("outcomes", lambda: _restore(context.directory / "outcomes.zarr"))
-    return named
 
 
 # --- scenarios and optimum --------------------------------------------------------------------
@@ -199,14 +143,15 @@ def _optimize(context: Context, into: Path) -> StageOutput:
 
     # Read back from the file an optimizer would read, not from memory: the hand-over is the product.
     read = scenarios.read(context.directory / "scenarios.nc")
-    plans = context.memory["portfolios"]
+    # Plans of the world, where there are any: the programme plans for the world.
+    plans = context.memory["portfolios"][0]
     optimum = scenarios.optimize_spec(
         read, context.spec.optimize, context.spec.portfolios, context.spec.target, plans["planned"]
     )
     # The scenarios were picked from the run's draws, so those draws flatter the plan as well.
     fresh = inputs.sample(drivers(context), context.spec.draws, rng=context.stream("out of sample"))
     optimum = scenarios.validate(optimum, fresh, plans, rng=context.stream("out of sample", "bootstrap"))
-    _table(optimum.table, into / "optimum.csv")
+    write_table(optimum.table, into / "optimum.csv")
     files.write_json(into / "optimum.json", optimum.record())
     return StageOutput(notes=[optimum.sentence])
 
@@ -216,7 +161,7 @@ def _simulate_optimum(context: Context, into: Path) -> StageOutput:
 
     plan = optimum_plan(context)
     simulated = portfolio.simulate(drawn_inputs(context), plan)
-    _store(simulated, into / "outcomes_optimum.zarr")
+    store(simulated, into / "outcomes_optimum.zarr")
     return StageOutput()
 
 
@@ -230,29 +175,6 @@ def optimum_plan(context: Context) -> xr.Dataset:
     return portfolio.plan_from_table(table, portfolio="optimum", name="Optimum of the mean-CVaR programme")
 
 
-def _has_optimum(context: Context) -> bool:
-    return context.spec.optimize is not None and context.spec.scenarios is not None
-
-
-def all_outcomes(context: Context) -> xr.Dataset:
-    """Return the outcomes of every portfolio, the optimum last where there is one."""
-    import xarray as xr
-
-    named = outcomes(context)
-    if not _has_optimum(context):
-        return named
-    optimum = context.artefact(
-        "outcomes_optimum", lambda: _restore(context.directory / "outcomes_optimum.zarr")
-    )
-    shared = [name for name in named.data_vars if "portfolio" not in named[name].dims]
-    return xr.merge(
-        [
-            named[shared],
-            xr.concat([named.drop_vars(shared), optimum.drop_vars(shared)], dim="portfolio"),
-        ]
-    ).assign_attrs(named.attrs)
-
-
 # --- measure and rank -------------------------------------------------------------------------
 
 
@@ -261,25 +183,15 @@ def _measure(context: Context, into: Path) -> StageOutput:
 
     target = context.spec.target
     assert target is not None
-    measures = portfolio.measure(all_outcomes(context), target=target)
+    outcomes = all_outcomes(context)
+    if context.spec.outlook is not None:
+        outcomes = outcomes.assign(co2_2100=co2_2100(context))
+    measures = portfolio.measure(outcomes, target=target)
     probability = drawn_inputs(context)["probability"]
     summary = portfolio.summarise(measures, level=context.spec.level, probability=probability)
     measures.to_dataset(name="measures").to_netcdf(into / "measures.nc")
-    _table(portfolio.summary_table(summary), into / "measures.csv")
+    write_table(portfolio.summary_table(summary), into / "measures.csv")
     return StageOutput()
-
-
-def measured(context: Context) -> xr.DataArray:
-    """Return the measures of every draw and portfolio."""
-
-    def read() -> xr.DataArray:
-        import xarray as xr
-
-        with xr.open_dataset(context.directory / "measures.nc") as data:
-            return data["measures"].load()
-
-    measures: xr.DataArray = context.artefact("measures", read)
-    return measures
 
 
 def _rank(context: Context, into: Path) -> StageOutput:
@@ -291,11 +203,11 @@ def _rank(context: Context, into: Path) -> StageOutput:
     measures = measures.sel(criterion=list(spec.criteria))
     criteria, weights = list(spec.criteria), spec.weights
     ranking = portfolio.rank(measures, weights=weights, criteria=criteria, rng=context.stream("rank"))
-    _table(portfolio.ranking_table(ranking), into / "ranking.csv")
+    write_table(portfolio.ranking_table(ranking), into / "ranking.csv")
     varied = portfolio.ranking_sensitivity(
         measures, weights=weights, criteria=criteria, rng=context.stream("rank")
     )
-    _table(varied, into / "ranking_sensitivity.csv")
+    write_table(varied, into / "ranking_sensitivity.csv")
     return StageOutput(notes=[portfolio.ranking_sentence(ranking)])
 
 
@@ -309,12 +221,13 @@ def _sobol(context: Context, into: Path) -> StageOutput:
     assert spec is not None
     assert target is not None
     registry = drivers(context)
-    plans = context.memory["portfolios"]
-    if spec.portfolios is not None:
-        plans = plans.sel(portfolio=list(spec.portfolios))
+    sets = chosen(context.memory["portfolios"], spec.portfolios)
 
     def chain(u: Any) -> xr.DataArray:
-        simulated = portfolio.simulate(inputs.transform(registry, u), plans)
+        drawn = inputs.transform(registry, u)
+        simulated = join([portfolio.simulate(drawn, plans) for plans in sets])
+        if "co2_2100" in spec.measures:
+            simulated = with_air(context, simulated, drawn)
         measures = portfolio.measure(simulated, target=target).sel(criterion=list(spec.measures))
         stacked = measures.stack(output=("criterion", "portfolio")).transpose("sample", "output")
         pairs = [(str(criterion), str(name)) for criterion, name in stacked.indexes["output"]]
@@ -334,7 +247,7 @@ def _sobol(context: Context, into: Path) -> StageOutput:
         level=spec.level,
         rng=context.stream("sobol"),
     )
-    _table(sensitivity.sobol_table(indices), into / "sobol.csv")
+    write_table(sensitivity.sobol_table(indices), into / "sobol.csv")
     return StageOutput(notes=[sensitivity.driver_sentence(indices, str(indices["output"].values[0]))])
 
 
@@ -364,52 +277,56 @@ def stages() -> tuple[Stage, ...]:
     return (
         Stage(
             "budget", (),
-            lambda c: [c.spec.seed, _section(c, "budget"), *_budget_hashes(c)],
+            lambda c: [c.spec.seed, section(c, "budget"), *_budget_hashes(c)],
             _without("budget", "the spec has no 'budget' section"), _budget,
             ("budget.nc", "budget.csv", "attribution.csv", "fluxes.csv", "parameters.csv"),
         ),
         Stage(
-            "network", (), lambda c: [_section(c, "network"), _library(c)],
+            "network", (), lambda c: [section(c, "network"), library(c)],
             _without("network", "the spec has no 'network' section"), _network,
             ("network.xdsl", "network_marginals.csv"),
         ),
         Stage(
             "inputs", ("budget", "network"),
-            lambda c: [c.spec.seed, c.spec.draws, _section(c, "inputs"), _library(c)],
+            lambda c: [c.spec.seed, c.spec.draws, section(c, "inputs"), library(c)],
             no_portfolios, _inputs, ("inputs.nc", "drivers.csv"),
         ),
         Stage(
-            "simulate", ("inputs",), lambda c: [_section(c, "portfolios"), _library(c)],
+            "simulate", ("inputs",), lambda c: [section(c, "portfolios"), library(c)],
             no_portfolios, _simulate, ("outcomes.zarr", "portfolios.csv"),
         ),
         Stage(
-            "scenarios", ("simulate",), lambda c: [c.spec.seed, _section(c, "scenarios")],
+            "scenarios", ("simulate",), lambda c: [c.spec.seed, section(c, "scenarios")],
             not_ranked("scenarios"), _scenarios, ("scenarios.nc", "scenarios.parquet"),
         ),
         Stage(
-            "optimize", ("scenarios",), lambda c: _section(c, "optimize", "portfolios", "target"),
+            "optimize", ("scenarios",), lambda c: section(c, "optimize", "portfolios", "target"),
             not_optimized, _optimize, ("optimum.csv", "optimum.json"),
         ),
         Stage(
-            "simulate_optimum", ("inputs", "optimize"), lambda c: _library(c),
+            "simulate_optimum", ("inputs", "optimize"), lambda c: library(c),
             not_optimized, _simulate_optimum, ("outcomes_optimum.zarr",),
         ),
+        *decision_stages.before_measures(not_ranked),
         Stage(
-            "measure", ("simulate", "simulate_optimum"),
-            lambda c: [_section(c, "target", "level"), _library(c)],
+            "measure", ("simulate", "simulate_optimum", "outlook"),
+            lambda c: [section(c, "target", "level"), library(c)],
             not_ranked("target"), _measure, ("measures.nc", "measures.csv"),
         ),
         Stage(
-            "rank", ("measure",), lambda c: [c.spec.seed, _section(c, "rank")],
+            "rank", ("measure",), lambda c: [c.spec.seed, section(c, "rank")],
             not_ranked("rank"), _rank, ("ranking.csv", "ranking_sensitivity.csv"),
         ),
+        *decision_stages.after_measures(not_ranked),
         Stage(
-            "sobol", ("inputs", "simulate"), lambda c: [c.spec.seed, _section(c, "sobol", "target")],
+            "sobol", ("inputs", "simulate"), lambda c: [c.spec.seed, section(c, "sobol", "target")],
             not_ranked("sobol"), _sobol, ("sobol.csv",),
         ),
         Stage(
-            "report", ("budget", "network", "inputs", "measure", "rank", "sobol", "optimize"),
-            lambda c: [_section(c, "title", "description"), c.allow_unconverged],
+            "report",
+            ("budget", "network", "inputs", "survey", "outlook", "measure", "rank", "decide", "sobol",
+             "optimize"),
+            lambda c: [section(c, "title", "description"), c.allow_unconverged],
             lambda _: None, _report, ("report.html", "figures"),
         ),
     )  # fmt: skip

@@ -129,6 +129,50 @@ class RankSpec(_Strict):
         return self
 
 
+class OutlookSpec(_Strict):
+    """Under which emissions the air is projected.
+
+    Parameters
+    ----------
+    emissions : str, optional
+        CSV of emission paths gross of removal (`sinkrisk.budget.read_emissions`); the library's when
+        left out.
+    scenario : str, optional
+        Which path of it; "decline" of the library when both are left out.
+    until : int
+        Last year, to 2200.
+    gross, extend : str
+        How a path net of its own removal becomes gross, and how one that ends early goes on; see
+        `sinkrisk.budget.outlook`.
+    """
+
+    emissions: str | None = None
+    scenario: str | None = None
+    until: int = Field(default=2200, ge=2100, le=2200)
+    gross: Literal["floor", "as_given"] = "floor"
+    extend: Literal["none", "hold", "taper"] = "hold"
+
+
+class SurveySpec(_Strict):
+    """What is worked out of places, credits and costs before any portfolio is looked at.
+
+    Parameters
+    ----------
+    method : {"topsis", "vikor", "promethee"}
+        Multi-criteria method of the suitability.
+    draws : int
+        Draws of its scores and weights.
+    prices : list of float
+        Prices at which the abatement curves are tabulated, USD/tCO2.
+    """
+
+    prices: list[float] = Field(
+        default_factory=lambda: [25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0]
+    )
+    method: Literal["topsis", "vikor", "promethee"] = "topsis"
+    draws: int = Field(default=1000, ge=100, le=100_000)
+
+
 class DecisionSpec(_Strict):
     """What a tonne is worth and a missed one costs: the coefficients of the net benefit.
 

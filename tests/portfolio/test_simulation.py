@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_counted_twice(seed, passive):
 def test_the_stage_records_conservation_and_plans_beyond_the_potential(tmp_path, monkeypatch):
     drawn = build_drawn(20)
     plan = plans(drawn, {"a": {"daccs": 100.0}})
-    context = SimpleNamespace(memory={"portfolios": plan}, artefact=lambda name, read: drawn)
+    context = SimpleNamespace(memory={"portfolios": [plan]}, artefact=lambda name, read: drawn)
     output = stages._simulate(context, tmp_path)
     *conserved, beyond = output.checks
     assert [c.passed for c in conserved] == [True] * 11
