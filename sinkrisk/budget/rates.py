@@ -6,13 +6,16 @@ over the mean excess, not the mean of the years' ratios, in which early years wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from sinkrisk.budget.cycle_table import load_carbon_cycle
-from sinkrisk.budget.summarising import INTERVAL_KIND, check_level
+from sinkrisk.budget.identity import UNIT
+from sinkrisk.budget.summarising import INTERVAL_KIND, check_level, equal_tailed
+from sinkrisk.budget.windows import parse_window
 from sinkrisk.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -22,6 +25,20 @@ SAMPLE_DIMS: tuple[str, ...] = ("chain", "draw", "sample")
 """Dimensions that count draws."""
 
 YEARS_PER_DECADE = 10.0
+
+RECENT = 30
+"""Years of the second, recent trend of `all_trends`."""
+
+RATE_COLUMNS = (
+    "quantity", "component", "window", "mean", "sd", "low", "high", "unit", "interval_kind", "interval_mass",
+)  # fmt: skip
+"""Columns of `rate_table`."""
+
+TREND_COLUMNS = (
+    "quantity", "component", "start", "end", "mean", "low", "high", "probability_positive", "unit",
+    "interval_kind", "interval_mass",
+)  # fmt: skip
+"""Columns of `all_trends`."""
 
 
 def mid_year_excess(years: object, co2: xr.DataArray | pd.Series | None = None) -> xr.DataArray:
@@ -160,6 +177,100 @@ def trend_table(values: xr.DataArray, *, level: float = 0.9) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def rate_table(flux: xr.DataArray, windows: Sequence[str], *, level: float = 0.9) -> pd.DataFrame:
+    """Tabulate sink rates and the airborne fraction of windows.
+
+    Parameters
+    ----------
+    flux : DataArray
+        Draws of annual fluxes, GtC/yr, by ``component`` and ``year`` and any dimensions of draws.
+    windows : sequence of str
+        ``"2014-2023"`` or ``"2023"``; those whose years the library's CO2 does not cover are left out.
+    level : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        `RATE_COLUMNS`: one row per window and quantity (``sink_rate`` of ocean and land, mean flux over
+        mean mid-year excess CO2, 1/yr; ``airborne_fraction``, mean growth over mean emissions, 1).
+    """
+    import pandas as pd
+
+    check_level(level)
+    known = set(load_carbon_cycle().years.tolist()) & set(flux["year"].values.tolist())
+    rows = []
+    for label in windows:
+        first, last = parse_window(label)
+        if not set(range(first, last + 1)) <= known:
+            continue
+        within = flux.sel(year=slice(first, last))
+        rates = sink_rates(within, window=(first, last))
+        parts = {("sink_rate", name): rates.sel(component=name) for name in ("ocean", "land")}
+        mean = within.mean("year").expand_dims(year=[last])
+        parts["airborne_fraction", ""] = airborne_fraction(mean).isel(year=0)
+        units = {"sink_rate": "1/yr", "airborne_fraction": "1"}
+        for (quantity, component), draws in parts.items():
+            values = np.asarray(draws.values).reshape(-1)
+            low, high = equal_tailed(values, level)
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "component": component,
+                    "window": label,
+                    "mean": float(values.mean()),
+                    "sd": float(values.std()),
+                    "low": low,
+                    "high": high,
+                    "unit": units[quantity],
+                    "interval_kind": INTERVAL_KIND,
+                    "interval_mass": level,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(RATE_COLUMNS))
+
+
+def all_trends(flux: xr.DataArray, *, level: float = 0.9) -> pd.DataFrame:
+    """Tabulate the trends of every flux, of the sink rates and of the airborne fraction.
+
+    Parameters
+    ----------
+    flux : DataArray
+        Draws of annual fluxes, GtC/yr, by ``component`` and ``year`` and any dimensions of draws.
+    level : float
+        Mass of the equal-tailed intervals.
+
+    Returns
+    -------
+    DataFrame
+        `TREND_COLUMNS`: quantity (``flux``, ``sink_rate``, ``airborne_fraction``), component, first and
+        last year, and what `trend_table` gives. Over all years that the library's CO2 covers and over
+        the last `RECENT` of them.
+    """
+    import pandas as pd
+
+    known = set(load_carbon_cycle().years.tolist())
+    covered = flux.sel(year=[year for year in flux["year"].values.tolist() if year in known])
+    parts = []
+    for values in (covered, covered.isel(year=slice(-RECENT, None))):
+        if values.sizes["year"] < 3:
+            continue
+        for quantity, series in (
+            ("flux", values.assign_attrs(units=UNIT)),
+            ("sink_rate", sink_rates(values)),
+            ("airborne_fraction", airborne_fraction(values)),
+        ):
+            table = trend_table(series, level=level)
+            if "component" not in table:
+                table.insert(0, "component", "")
+            table.insert(0, "quantity", quantity)
+            table.insert(2, "start", int(values["year"][0]))
+            table.insert(3, "end", int(values["year"][-1]))
+            parts.append(table)
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.drop_duplicates(["quantity", "component", "start"]).reindex(columns=list(TREND_COLUMNS))
 
 
 def _components(flux: xr.DataArray, names: tuple[str, ...]) -> xr.DataArray:

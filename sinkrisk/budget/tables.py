@@ -8,6 +8,7 @@ import pandas as pd
 
 from sinkrisk.budget.attribution import attribute_imbalance
 from sinkrisk.budget.predictive import check_predictive
+from sinkrisk.budget.rates import RATE_COLUMNS, TREND_COLUMNS, all_trends, rate_table
 from sinkrisk.budget.summarising import summarise_budget, summarise_parameters, tabulate_fluxes
 from sinkrisk.results import Check
 
@@ -25,7 +26,9 @@ PARAMETER_COLUMNS = (
 """Columns of ``parameters.csv``, which is empty for the closed model."""
 
 
-def budget_tables(tree: xr.DataTree, *, level: float = 0.9) -> dict[str, pd.DataFrame]:
+def budget_tables(
+    tree: xr.DataTree, *, level: float = 0.9, compared: xr.DataTree | None = None
+) -> dict[str, pd.DataFrame]:
     """Return the tables of a run's budget stage by file name.
 
     Parameters
@@ -34,11 +37,16 @@ def budget_tables(tree: xr.DataTree, *, level: float = 0.9) -> dict[str, pd.Data
         What `reconcile` returned.
     level : float
         Mass of the equal-tailed intervals.
+    compared : DataTree, optional
+        The same table reconciled with the other error structure, ``errors="iid"``: its rates and trends
+        stand below. How sure a trend is depends on that structure more than on anything else.
 
     Returns
     -------
     dict of str to DataFrame
-        budget.csv, attribution.csv, fluxes.csv and parameters.csv.
+        budget.csv, attribution.csv, fluxes.csv, parameters.csv, sink_rates.csv and trends.csv; the last
+        two with a column ``errors`` first, and empty for the closed model and for other geographies than
+        the globe, whose excess CO2 they rest on.
     """
     annual = "flux" in tree["posterior"]
     return {
@@ -48,6 +56,30 @@ def budget_tables(tree: xr.DataTree, *, level: float = 0.9) -> dict[str, pd.Data
         "parameters.csv": (
             summarise_parameters(tree, level=level) if annual else pd.DataFrame(columns=PARAMETER_COLUMNS)
         ),
+        **_rates([tree] if compared is None else [tree, compared], level),
+    }
+
+
+def _rates(trees: list[xr.DataTree], level: float) -> dict[str, pd.DataFrame]:
+    """Return the tables of rates and trends, one block of rows for each error structure."""
+    found: dict[str, list[pd.DataFrame]] = {
+        "sink_rates.csv": [pd.DataFrame(columns=["errors", *RATE_COLUMNS])],
+        "trends.csv": [pd.DataFrame(columns=["errors", *TREND_COLUMNS])],
+    }
+    for tree in trees:
+        posterior = tree["posterior"]
+        if "flux" not in posterior or tree.attrs.get("geography", "") not in ("", "global"):
+            continue
+        windows = [str(label) for label in posterior["window"].values]
+        for name, table in (
+            ("sink_rates.csv", rate_table(posterior["flux"], windows, level=level)),
+            ("trends.csv", all_trends(posterior["flux"], level=level)),
+        ):
+            table.insert(0, "errors", str(tree.attrs.get("errors", "")))
+            found[name].append(table)
+    return {
+        name: pd.concat(parts[1:], ignore_index=True) if parts[1:] else parts[0]
+        for name, parts in found.items()
     }
 
 

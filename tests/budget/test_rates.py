@@ -10,6 +10,7 @@ import xarray as xr
 
 from sinkrisk import priors
 from sinkrisk.budget import hindcasting, rates
+from sinkrisk.budget.tables import budget_tables
 from sinkrisk.errors import InputError
 from sinkrisk.priors import load_observations
 
@@ -85,6 +86,48 @@ def test_trends_and_their_probability():
     assert row["low"] == pytest.approx(0.0, abs=0.03)
     assert row["high"] == pytest.approx(1.0, abs=0.03)
     assert len(rates.trend_table(values)) == 1
+
+
+def test_a_reconciled_budget_gives_the_known_rates(fitted_table_2, fitted_iid):
+    found = budget_tables(fitted_table_2.tree, compared=fitted_iid.tree)
+    table = found["sink_rates.csv"]
+    assert list(table["errors"].unique()) == ["shares", "iid"]
+    last = table[(table["window"] == "2014-2023") & (table["errors"] == "shares")]
+    last = last.set_index(["quantity", "component"])
+    flux = fitted_table_2.tree["posterior"]["window_flux"].mean(["chain", "draw"]).sel(window="2014-2023")
+    excess = float(rates.mid_year_excess(range(2014, 2024)).mean())
+    # The values of the assessed series, .0104 and .0115, lie inside; the reconciled means are their own.
+    for name, known in (("ocean", 0.0104), ("land", 0.0115)):
+        row = last.loc["sink_rate", name]
+        assert row["mean"] == pytest.approx(float(flux.sel(component=name)) / excess, rel=1e-9)
+        assert row["low"] < known < row["high"]
+    assert last.loc[("sink_rate", "ocean"), "mean"] == pytest.approx(0.0104, abs=3e-4)
+    emitted = float(flux.sel(component="fossil") + flux.sel(component="land_use"))
+    fraction = last.loc[("airborne_fraction", ""), "mean"]
+    assert fraction == pytest.approx(float(flux.sel(component="atmosphere")) / emitted, abs=2e-3)
+
+
+def test_trends_hinge_on_the_error_structure(fitted_table_2, fitted_iid):
+    table = budget_tables(fitted_table_2.tree, compared=fitted_iid.tree)["trends.csv"]
+    assert set(table["quantity"]) == {"flux", "sink_rate", "airborne_fraction"}
+    ocean = table[(table["quantity"] == "flux") & (table["component"] == "ocean")]
+    whole = ocean[ocean["start"] == 1960].set_index("errors")
+    width = whole["high"] - whole["low"]
+    # A bias shared by all years leaves no doubt about a trend: independent errors say less of it.
+    assert width["shares"] < 0.8 * width["iid"]
+    assert (whole["probability_positive"] > 0.99).all()
+    # Slope of the draws' own years, by numpy.
+    flux = fitted_table_2.tree["posterior"]["flux"].sel(
+        component="ocean", year=slice(1960, whole["end"].iloc[0])
+    )
+    slope = np.polyfit(flux["year"], flux.values.reshape(-1, flux.sizes["year"]).T, 1)[0] * 10
+    assert whole.loc["shares", "mean"] == pytest.approx(slope.mean(), abs=1e-9)
+
+
+def test_no_rates_where_there_is_no_excess_or_no_year(tree):
+    found = budget_tables(tree)
+    assert found["sink_rates.csv"].empty
+    assert list(found["trends.csv"].columns) == ["errors", *rates.TREND_COLUMNS]
 
 
 def test_bad_input_is_refused(series):
