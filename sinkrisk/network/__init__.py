@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
-    from sinkrisk.network.attributing import causes as causes, shortfall_evidence as shortfall_evidence
+    from sinkrisk.network.attributing import causes as causes
     from sinkrisk.network.bif import read_bif as read_bif
     from sinkrisk.network.bifxml import read_bifxml as read_bifxml, save_bifxml as save_bifxml
     from sinkrisk.network.building import (
@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from sinkrisk.network.opinion_tables import pooled_table as pooled_table
     from sinkrisk.network.opinions import PooledRow as PooledRow, pool as pool
     from sinkrisk.network.perturbing import entry_sensitivity as entry_sensitivity
+    from sinkrisk.network.realised import (
+        disturbance_evidence as disturbance_evidence,
+        joined_evidence as joined_evidence,
+        reversal_evidence as reversal_evidence,
+        shortfall_evidence as shortfall_evidence,
+    )
     from sinkrisk.network.reweighing import Reweighed as Reweighed, reweighed as reweighed
     from sinkrisk.network.sampling import sample as sample, sample_states as sample_states
     from sinkrisk.network.scenarios import Scenario as Scenario, load_scenarios as load_scenarios
@@ -92,7 +98,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "separated": ".separating",
         "entry_sensitivity": ".perturbing",
         "causes": ".attributing",
-        "shortfall_evidence": ".attributing",
+        "disturbance_evidence": ".realised",
+        "joined_evidence": ".realised",
+        "reversal_evidence": ".realised",
+        "shortfall_evidence": ".realised",
         "read_bif": ".bif",
         "read_bifxml": ".bifxml",
         "save_bifxml": ".bifxml",

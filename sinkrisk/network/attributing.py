@@ -1,4 +1,4 @@
-"""What lies behind what happened: posteriors over causes, and a realised shortfall as evidence.
+"""What lies behind what happened: posteriors over causes.
 
 That a node's state became more probable after the fact is not that it brought the fact about: the
 two differ where both have a common cause. So each state is given twice, as seen (what observing it
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sinkrisk.errors import InputError, Problem, Problems, did_you_mean
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions, Evidence, known_node, read_conditions
 from sinkrisk.network.exact import Exact
@@ -58,7 +58,7 @@ def causes(
     ----------
     net : Network
     evidence : mapping
-        What happened: node -> state, or node -> likelihood per state (see `shortfall_evidence`).
+        What happened: node -> state, or node -> likelihood per state (see `realised`).
     candidates : iterable of str, optional
         Nodes without evidence of their own; None: everything upstream of the evidence in the
         groups policy, market, acceptance and climate.
@@ -214,105 +214,3 @@ def _candidates(net: Network, conditions: Conditions, named: Iterable[str] | Non
         problems.add("no candidate named", got=names, key="candidates")
     problems.raise_if_any()
     return names
-
-
-def shortfall_evidence(
-    net: Network,
-    region: str,
-    cls: str,
-    period: str,
-    severity: float,
-    *,
-    sd: float,
-    factors: Mapping[str, float],
-    base: str = "deployment_mode",
-) -> dict[str, dict[str, float]]:
-    """Turn a realised shortfall into soft evidence on the deployment mode behind it.
-
-    Parameters
-    ----------
-    net : Network
-    region, cls, period : str
-        Where and when the shortfall was seen, and in which class.
-    severity : float
-        Share of what was planned that was not realised, 0 to 1.
-    sd : float
-        Standard deviation of `severity` (measurement, and how far realised shares scatter within
-        one mode), positive.
-    factors : mapping of str to float
-        Mode -> share of what is planned that it realises, 0 to 1; every mode of the node.
-    base : str
-        The node's base name.
-
-    Returns
-    -------
-    dict of str to dict
-        Evidence for `query` or `causes`: the likelihood of each mode is the normal density of the
-        realised share, 1 - severity, about the mode's own, the largest scaled to 1.
-
-    Raises
-    ------
-    InputError
-        For no such node, a severity or factor outside 0 to 1, an sd that is not positive, and
-        modes that are unknown or missing; all at once.
-
-    Examples
-    --------
-    >>> from sinkrisk.network import load
-    >>> modes = {"full": 1.0, "throttled": 0.5, "passive_redundancy": 0.25, "collapse": 0.0}
-    >>> place = ("open_ocean", "ocean", "near_term")
-    >>> found = shortfall_evidence(load(), *place, severity=0.6, sd=0.15, factors=modes)
-    >>> for node, likelihood in found.items():
-    ...     print(node, {mode: round(value, 3) for mode, value in likelihood.items()})
-    deployment_mode__ocean__open_ocean__near_term
-    {'full': 0.0, 'throttled': 1.0, 'passive_redundancy': 0.757, 'collapse': 0.036}
-    """
-    found = Problems()
-    name = _placed(net, base, {"class": cls, "region": region, "period": period}, found)
-    _share(severity, "severity", found)
-    if not (math.isfinite(sd) and sd > 0.0):
-        found.add("sd of the severity", got=sd, allowed="a positive number", key="sd")
-    for state, value in factors.items():
-        _share(value, f"factors.{state}", found)
-    states = net.nodes[name].states if name is not None else ()
-    if name is not None:
-        for state in factors:
-            if state not in states:
-                found.add("no such mode", got=state, allowed=states, key="factors")
-        for state in states:
-            if state not in factors:
-                found.add("a mode has no factor", got=list(factors), key="factors", hint=state)
-    found.raise_if_any()
-    assert name is not None
-    misses = {state: ((1.0 - severity) - factors[state]) / sd for state in states}
-    # The nearest mode is the unit: an sd that is small against all misses does not underflow.
-    nearest = min(miss**2 for miss in misses.values())
-    return {name: {state: math.exp(-0.5 * (miss**2 - nearest)) for state, miss in misses.items()}}
-
-
-def _share(value: float, key: str, found: Problems) -> None:
-    if not 0.0 <= value <= 1.0:
-        found.add("not a share", got=value, allowed="0 to 1", key=key)
-
-
-def _placed(net: Network, base: str, place: Mapping[str, str], found: Problems) -> str | None:
-    """Find a node by base and place; say which part of the place is unknown."""
-    nodes = [node for node in net.nodes.values() if node.base == base]
-    if not nodes:
-        bases = sorted({node.base for node in net.nodes.values()})
-        near = did_you_mean(base, bases)
-        found.add("no such base in the network", got=base, allowed=[near] if near else bases, key="base")
-        return None
-    unknown = False
-    for plate, value in place.items():
-        values = sorted({_on(node.cls, node.region, node.period)[plate] for node in nodes})
-        if value not in values:
-            found.add(f"no such {plate} for '{base}'", got=value, allowed=values, key=plate)
-            unknown = True
-    if unknown:
-        return None
-    return next(n.name for n in nodes if _on(n.cls, n.region, n.period) == dict(place))
-
-
-def _on(cls: str | None, region: str | None, period: str | None) -> dict[str, str]:
-    return {"class": cls or "", "region": region or "", "period": period or ""}

@@ -9,7 +9,8 @@ import pytest
 
 from sinkrisk.errors import InputError
 from sinkrisk.network import network_from_tables, query
-from sinkrisk.network.attributing import CAUSE_GROUPS, causes, shortfall_evidence
+from sinkrisk.network.attributing import CAUSE_GROUPS, causes
+from sinkrisk.network.realised import shortfall_evidence
 
 MODES = {"full": 1.0, "throttled": 0.5, "passive_redundancy": 0.25, "collapse": 0.0}
 
