@@ -1,7 +1,7 @@
 """The command line: thin, fast to start, and the only place where an error becomes an exit code.
 
 Exit 0 on success, 2 on bad input with one message and no traceback, 3 when the convergence gate
-refuses. What the user asked for goes to standard output, everything else to standard error.
+refuses, 130 when interrupted. What the user asked for goes to standard output, everything else to standard error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sinkrisk import __version__
-from sinkrisk.errors import EXIT_BAD_INPUT, EXIT_UNCONVERGED, SinkriskError
+from sinkrisk.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNCONVERGED, SinkriskError
 
 app = typer.Typer(
     name="sinkrisk",
@@ -60,12 +60,7 @@ def _root(
 def _run(spec: str, out: Path, until: str | None, **options: Any) -> None:
     from sinkrisk import running
 
-    try:
-        manifest, unconverged = running.run(spec, out, until=until, **options)
-    except KeyboardInterrupt:
-        # Caught here because typer ends quietly on an interrupt before `main` sees it.
-        typer.echo("\nsinkrisk: interrupted; start the same command again to go on", err=True)
-        raise typer.Exit(130) from None
+    manifest, unconverged = running.run(spec, out, until=until, **options)
     shown = "report" if until is None else until
     record = manifest.stages[shown]
     if record.skipped is not None:
@@ -106,10 +101,14 @@ def _stage_command(stage: str, text: str) -> None:
     app.command(name=stage, help=text)(command)
 
 
-_stage_command("network", "Run a spec up to the institutions: the network and its marginals.")
-_stage_command("rank", "Run a spec up to the ranking of its portfolios.")
-_stage_command("sobol", "Run a spec up to the Sobol' indices of its drivers.")
-_stage_command("scenarios", "Run a spec up to the scenarios for optimizers.")
+_STAGES = {
+    "network": "Run a spec up to the institutions: the network and its marginals.",
+    "rank": "Run a spec up to the ranking of its portfolios.",
+    "sobol": "Run a spec up to the Sobol' indices of its drivers.",
+    "scenarios": "Run a spec up to the scenarios for optimizers.",
+}
+for _stage, _text in _STAGES.items():
+    _stage_command(_stage, _text)
 
 
 @app.command()
@@ -236,8 +235,18 @@ def data_check(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; the console script's entry."""
+    from sinkrisk import interrupts
+
+    interrupts.watch()
     try:
         app(args=arguments)
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        # Typer turns an interrupt into a quiet exit, and a command may have finished in spite of one.
+        if isinstance(stopped, SystemExit) and stopped.code != EXIT_INTERRUPTED and not interrupts.pressed():
+            raise
+        again = "; start the same command again to go on" if _resumes(arguments) else ", nothing is kept"
+        typer.echo(f"\nsinkrisk: interrupted{again}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except SinkriskError as error:
         typer.echo(f"sinkrisk: {error}", err=True)
         sys.exit(error.exit_code)
@@ -248,6 +257,12 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         typer.echo(f"sinkrisk: {_os_text(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
+
+
+def _resumes(arguments: list[str] | None) -> bool:
+    """Return whether a command goes on where it stopped when it is started again."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return bool(given) and (given[0] in ("run", *_STAGES) or given[:2] == ["data", "fetch"])
 
 
 def _os_text(error: OSError) -> str:

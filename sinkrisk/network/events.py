@@ -198,8 +198,8 @@ def read_events(net: Network, table: TableSource) -> pd.DataFrame:
         ``parent=state; parent=state``, separated by semicolons: by the names of the network file
         (``policy_support=declining; deployment_mode@previous=full``, ``@previous`` for the period
         before) or by full node names. Or each parent has a column of its own. Counts are whole
-        numbers from 0; a cell not listed counts nought. The same cell may come from several sources: its counts add up. A row
-        that repeats cell, source and locator is refused.
+        numbers from 0; a cell not listed counts nought. The same cell may come from several sources:
+        its counts add up. A row that repeats cell, source and locator is refused.
 
     Returns
     -------

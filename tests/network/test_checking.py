@@ -285,7 +285,8 @@ def _crowded(kind, parents, states=4):
     names = ", ".join(f"p{number}" for number in range(parents))
     weights = ", ".join(f"p{number}: 1" for number in range(parents))
     table = {
-        "ranked": f"{{kind: ranked, equivalent_sample_size: 5, weights: {{{weights}}}, spread: 0.2, {sourced}}}",
+        "ranked": f"{{kind: ranked, equivalent_sample_size: 5, spread: 0.2, weights: {{{weights}}}, "
+        f"{sourced}}}",
         "full": f"{{kind: full, equivalent_sample_size: 5, rows: [{{probabilities: [{row}]}}], {sourced}}}",
     }[kind]
     lines.append(
