@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from sinkrisk import lazy
 
 if TYPE_CHECKING:
-    from sinkrisk.portfolio.air import (
-        air_sentence as air_sentence,
-        air_table as air_table,
-        annual_relief as annual_relief,
-        project_air as project_air,
-    )
     from sinkrisk.portfolio.abatement import (
         abatement_curves as abatement_curves,
         abatement_sentence as abatement_sentence,
         abatement_table as abatement_table,
     )
     from sinkrisk.portfolio.adapting import AdaptResult as AdaptResult, adapt as adapt
+    from sinkrisk.portfolio.air import (
+        air_sentence as air_sentence,
+        air_table as air_table,
+        annual_relief as annual_relief,
+        project_air as project_air,
+    )
     from sinkrisk.portfolio.alarming import WarningResult as WarningResult, early_warning as early_warning
     from sinkrisk.portfolio.buffering import (
         buffer_table as buffer_table,
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         TargetSpec as TargetSpec,
     )
     from sinkrisk.portfolio.strategies import list_strategies as list_strategies
+    from sinkrisk.portfolio.streaming import simulate_to_zarr as simulate_to_zarr
     from sinkrisk.portfolio.suiting import (
         suitability as suitability,
         suitability_sentence as suitability_sentence,
@@ -147,6 +148,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "schedule_sentence": ".scheduling",
         "schedule_table": ".scheduling",
         "simulate": ".simulation",
+        "simulate_to_zarr": ".streaming",
         "suitability": ".suiting",
         "suitability_sentence": ".suiting",
         "suitability_table": ".suiting",

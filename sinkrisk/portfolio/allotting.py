@@ -86,7 +86,7 @@ def activate(f: int, used: Flags, recipient: Flags, moves: Flags, active: Ints, 
 
 @numba.njit(nogil=True, error_model="numpy")
 def spread(
-    f: int, q: int, active: Ints, world: Floats, regional: Floats, together: bool,
+    f: int, q: int, active: Ints, world: Floats, regional: Floats, takes: Flags,
     cell: Floats, spot: Floats, w: Floats,
 ) -> None:  # fmt: skip
     """Spread plans over regions, cut them to capacity, share out the excess where regions coordinate."""
@@ -94,23 +94,24 @@ def spread(
     by_region = regional.shape[0] > 0
     for i in range(active.shape[0]):
         p = active[i]
+        over, spare = 0.0, 0.0
         for r in range(regions):
             wanted = regional[f, q, p, r] if by_region else world[f, q, p] * spot[SHARE, p, r]
-            base = min(wanted, cell[AVAILABLE, q, p, r])
+            room = cell[AVAILABLE, q, p, r]
+            base = min(wanted, room)
             w[BASE, p, r] = base
             w[UNPLACED, p, r] = wanted - base
-        if together:
-            over, spare = 0.0, 0.0
+            over += wanted - base
+            if takes[r]:
+                spare += room - base
+        if over > 0.0 and spare > 0.0:
+            moved = min(over, spare)
+            taken, left = moved / spare, 1.0 - moved / over
             for r in range(regions):
-                over += w[UNPLACED, p, r]
-                spare += cell[AVAILABLE, q, p, r] - w[BASE, p, r]
-            if over > 0.0 and spare > 0.0:
-                moved = min(over, spare)
-                taken, left = moved / spare, 1.0 - moved / over
-                for r in range(regions):
-                    room, base = cell[AVAILABLE, q, p, r], w[BASE, p, r]
+                room, base = cell[AVAILABLE, q, p, r], w[BASE, p, r]
+                if takes[r]:
                     w[BASE, p, r] = min(base + (room - base) * taken, room)
-                    w[UNPLACED, p, r] *= left
+                w[UNPLACED, p, r] *= left
 
 
 @numba.njit(nogil=True, error_model="numpy")

@@ -246,12 +246,16 @@ def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) 
     regional = planned.ndim == 4
     world = planned.sum(axis=2) if regional else planned
     resources = list(layout.resources)
+    # Regions in which a portfolio plans nothing are none of its business: China's zones help each other,
+    # not the world. A plan of the world plans in every region.
+    everywhere = np.ones((len(planned), layout.regions), bool)
+    planning = (planned > 0.0).any(axis=(1, 3)) if regional else everywhere
     return rows.Plans(
         world=np.zeros((0, 1, 1)) if regional else np.ascontiguousarray(world.transpose(0, 2, 1)),
         regional=np.ascontiguousarray(planned.transpose(0, 3, 1, 2)) if regional else np.zeros((0, 1, 1, 1)),
         planned=np.ascontiguousarray(world.transpose(0, 2, 1)),
         used=np.ascontiguousarray((world > 0.0).any(axis=2)),
-        coordinated=np.array(coordinated, bool),
+        takes=np.ascontiguousarray(np.asarray(coordinated, bool)[:, None] & planning),
         bounds=np.array(layout.bounds, float),
         recipient=np.array(layout.recipient, bool),
         creditable=np.array(layout.creditable, bool),
@@ -318,7 +322,8 @@ def simulate_block(
 
     1. Plan. A world plan is spread by the suitability shares, a regional one is taken as it is;
        ``base = min(plan, K)``. Where the portfolio is coordinated, what exceeds K moves to other regions
-       in proportion to ``K - base``, and the unplaced rest stays booked where it came from in proportion.
+       in which it plans anything, in proportion to ``K - base``, and the unplaced rest stays booked where
+       it came from in proportion.
        ``limited = planned - sum base``.
     2. Institutions. ``let = fraction[mode] * (1 - setback * lost share)``, the share of the REGION's plans
        of all pathways lost in the period before (limited, scarce or withheld; 0 in the first period).

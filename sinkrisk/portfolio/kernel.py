@@ -117,7 +117,7 @@ def _compile(sources: str) -> Any:
                 region[BRAKE] = 1.0
                 for q in range(periods):
                     length = bounds[q + 1] - bounds[q]
-                    spread(f, q, active, world, regional, plans.coordinated[f], cell, spot, w)
+                    spread(f, q, active, world, regional, plans.takes[f], cell, spot, w)
                     let_through(q, active, cell, w, region)
                     if resources > 0:
                         share_resources(q, active, need, needs, needed, supply, w, shared, by_resource[1])

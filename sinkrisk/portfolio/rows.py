@@ -92,7 +92,8 @@ class Plans(NamedTuple):
     """What is the same in every sample.
 
     ``world`` (f, q, p) or ``regional`` (f, q, p, r) GtCO2/yr, the other empty; ``planned`` (f, q, p)
-    its sum over regions; ``used`` (f, p); ``coordinated`` (f,); ``bounds`` (q + 1,) years;
+    its sum over regions; ``used`` (f, p); ``bounds`` (q + 1,) years; ``takes`` (f, r) whether the region
+    takes over what another cannot place, nowhere where a portfolio's regions do not coordinate;
     ``recipient, creditable`` (p,); ``coupling`` (k, 3): pathway, with, kind; ``land`` index or -1.
     """
 
@@ -100,7 +101,7 @@ class Plans(NamedTuple):
     regional: Floats
     planned: Floats
     used: Flags
-    coordinated: Flags
+    takes: Flags
     bounds: Floats
     recipient: Flags
     creditable: Flags

@@ -123,7 +123,7 @@ def simulate(
     portfolios : Dataset
         ``planned`` (portfolio, pathway, period) or (portfolio, pathway, region, period), GtCO2/yr; see
         `plan`. Optional coordinate ``coordinated`` (portfolio), bool: what a region cannot take moves to
-        other regions; otherwise it is lost.
+        other regions in which the portfolio plans anything; otherwise it is lost.
     block : int
         Samples worked on at once; bounds the memory of the work, never changes a result.
     chunks : int or mapping, optional

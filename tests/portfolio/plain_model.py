@@ -113,6 +113,7 @@ def plain_simulate(drawn: xr.Dataset, portfolios: xr.Dataset) -> xr.Dataset:
         if "coordinated" in portfolios
         else xr.zeros_like(planned["portfolio"], dtype=bool)
     )
+    helps = (planned > 0.0).any(("pathway", "period")) if "region" in planned.dims else 1.0
     starts = d["period_start"].values.astype(float)
     lengths = d["period_length"].values.astype(float)
     ends, resources = starts + lengths, "resource" in d.dims
@@ -141,9 +142,10 @@ def plain_simulate(drawn: xr.Dataset, portfolios: xr.Dataset) -> xr.Dataset:
             per = (supply / use.where(use > 0.0, 1.0)).where(use > 0.0, np.inf).min("resource")
             cap = np.minimum(cap, per)
         base = np.minimum(wanted, cap) + zero
-        over, spare = (wanted - base).sum("region"), (cap - base).sum("region")
+        room = (cap - base) * helps
+        over, spare = (wanted - base).sum("region"), room.sum("region")
         moved = np.minimum(over, spare)
-        shared = base + (cap - base) * _ratio(moved, spare)
+        shared = base + room * _ratio(moved, spare)
         base_new = xr.where(together, shared, base)
         limited = (wanted - base) * xr.where(together & (over > 0.0), 1.0 - _ratio(moved, over), 1.0)
         base = base_new

@@ -99,6 +99,8 @@ def test_plans_by_region():
     regional = plans["planned"] * xr.DataArray(
         share, dims=(*plans["planned"].dims, "region"), coords={"region": drawn["region"].values}
     )
+    # The last region is none of the first portfolios' business.
+    regional[{"region": -1, "portfolio": slice(0, 2)}] = 0.0
     regional = regional.transpose("portfolio", "pathway", "region", "period").assign_attrs(units="GtCO2/yr")
     plans = plans.drop_vars("planned").assign(planned=regional)
     assert_same(drawn, plans.assign_coords(coordinated=("portfolio", [True, False, True, False])))
