@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from sinkrisk import rng as random
+from sinkrisk.budget.arguments import MOST_DRAWS, check_count, check_number
 from sinkrisk.budget.conditional import Conditional, draw_conditional
 from sinkrisk.budget.hierarchical import prepare_likelihood
 from sinkrisk.budget.labelling import fluxes, report_windows
@@ -25,7 +26,7 @@ from sinkrisk.budget.sampling import compiled_model, sample_parameters
 from sinkrisk.budget.simulating import PriorDraws, draw_prior
 from sinkrisk.budget.structure import FloatArray, IntArray, values_on_years
 from sinkrisk.budget.windows import parse_window
-from sinkrisk.errors import InputError, Problem
+from sinkrisk.errors import InputError, Problem, Problems
 
 BINS = 20
 """Bins of the rank histograms."""
@@ -141,7 +142,20 @@ def calibrate(
     -------
     Calibration
         Quantities: fluxes of windows and years, every parameter, the log likelihood of the data.
+
+    Raises
+    ------
+    InputError
+        Before any simulation: everything wrong with the arguments and the template.
     """
+    found = Problems()
+    draws = check_count(draws, key="draws", most=MOST_DRAWS, found=found)
+    simulations = check_count(simulations, key="simulations", most=MOST_DRAWS, found=found)
+    cores = check_count(cores, key="cores", most=64, found=found)
+    check_number(sd_factor, key="sd_factor", least=0.0, above=True, found=found)
+    if years is not None and (isinstance(years, str) or not isinstance(years, Sequence)):
+        found.add("years must be a list", got=years, allowed="[1990, 2023]", key="years")
+    found.raise_if_any()
     if (draws + 1) % BINS or simulations < BINS:
         raise InputError(
             Problem(
@@ -160,6 +174,13 @@ def calibrate(
     truths = draw_prior(truth_model, simulations, generator)
     grid = truth_model.annual.structure.years
     chosen = tuple(years) if years is not None else (int(grid[0]), int(grid[len(grid) // 2]), int(grid[-1]))
+    for year in chosen:
+        if year not in grid:
+            raise InputError(
+                Problem(
+                    "year outside the template", got=year, allowed=f"{grid[0]} to {grid[-1]}", key="years"
+                )
+            )
     spans = tuple(parse_window(label) for label in report_windows(prepared, truth_model.annual, None))
     spans = (*spans, *((y, y) for y in chosen if (y, y) not in spans))
     compiled_model(fitted_model)

@@ -20,6 +20,7 @@ from scipy import stats
 
 from sinkrisk import rng as random
 from sinkrisk.budget.annual import AnnualModel
+from sinkrisk.budget.arguments import require_fitted
 from sinkrisk.budget.groups import BoolArray, future_part, group_parts
 from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.leaving_out import LeftOut, leave_out
@@ -186,6 +187,12 @@ def stacking_weights(log_densities: FloatArray, emphasis: FloatArray | None = No
 
 def _check(models: Mapping[str, Fitted | xr.DataTree]) -> dict[str, Fitted]:
     """Return the annual models; refuse what cannot be compared at all."""
+    if not isinstance(models, Mapping):
+        raise InputError(
+            Problem(
+                "models are compared by name", got=type(models).__name__, allowed="{'open': fit(..., 'open')}"
+            )
+        )
     if len(models) < 2:
         raise InputError(Problem("a comparison needs at least two models", got=len(models)))
     fitted = {name: m for name, m in models.items() if not isinstance(m, xr.DataTree)}
@@ -197,6 +204,8 @@ def _check(models: Mapping[str, Fitted | xr.DataTree]) -> dict[str, Fitted]:
                     allowed="what `fit` returns; a tree of the closed model",
                 )
             )
+        if not isinstance(model, xr.DataTree):
+            require_fitted(model)
     if not fitted:
         raise InputError(Problem("one of the models must be a model of years", allowed="what `fit` returns"))
     first, *others = fitted.items()

@@ -14,6 +14,7 @@ tables drawn from the model they are uniform. The shift decides; the distance is
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,16 +22,27 @@ import pandas as pd
 from scipy import special
 
 from sinkrisk import rng as random
+from sinkrisk.budget.arguments import check_level, require_fitted
 from sinkrisk.budget.groups import group_parts
 from sinkrisk.budget.identity import UNIT
-from sinkrisk.budget.leaving_out import LeftOut, leave_out
+from sinkrisk.budget.leaving_out import PARETO_K_MAX, LeftOut, leave_out
 from sinkrisk.budget.structure import FloatArray
+from sinkrisk.results import Check
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from sinkrisk.budget.hierarchical import Fitted
+    from sinkrisk.budget.modelling import Likelihood
 
 LEVEL = 0.01
 """A group whose p-value is below is flagged."""
+
+QUICK_DRAWS = 1000
+"""Draws that `check_conflicts` reweights; the p-values of four times as many differ by about .01."""
+
+MOST_ROWS = 120
+"""Rows up to which leaving every group out takes about a second."""
 
 REPLICATES = 20_000
 """Replicated groups behind the p-value of the distance, at least."""
@@ -72,13 +84,24 @@ def find_conflicts(
     Raises
     ------
     InputError
-        For a table of one group, and for an unknown `refit`.
+        For a tree in place of a fit, a table of one group, a level that is none, and an unknown `refit`.
     """
-    annual = fitted.annual
-    generator = random.generator(rng)
+    require_fitted(fitted)
+    check_level(level)
     values = {name: v.reshape(-1, v.shape[-1]) for name, v in fitted.sampled.values.items()}
-    parts = group_parts(annual)
-    found = leave_out(fitted.likelihood, values, parts, generator=generator, refit=refit)
+    return _tested(fitted.likelihood, values, level, refit, random.generator(rng))
+
+
+def _tested(
+    likelihood: Likelihood,
+    values: dict[str, FloatArray],
+    level: float,
+    refit: str,
+    generator: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the table of `find_conflicts` for draws of the parameters, shape (draw, label)."""
+    annual = likelihood.annual
+    found = leave_out(likelihood, values, group_parts(annual), generator=generator, refit=refit)
     rows = []
     for left in found:
         first = annual.observations.iloc[left.part.target[0]]
@@ -106,6 +129,79 @@ def find_conflicts(
         {"tested": len(table), "level": level, "expected_false": level * len(table), "units": UNIT}
     )
     return table
+
+
+def check_conflicts(
+    observations: object, tree: xr.DataTree, *, level: float = LEVEL, rng: random.RandomSource = None
+) -> Check:
+    """Inform of conflicts in a reconciled table, from its tree alone and in about a second.
+
+    `QUICK_DRAWS` of the tree's draws are reweighted to each group left out, without sampling again; where
+    the weights fail (Pareto-k above 0.7) the group's p-value is said to be rough.
+
+    Parameters
+    ----------
+    observations : DataFrame
+        What the tree was reconciled from.
+    tree : DataTree
+        What `reconcile` returned, of a model of years.
+    level : float
+        As of `find_conflicts`.
+    rng : int, Generator or None
+
+    Returns
+    -------
+    Check
+        ``conflicts``, passed None: a conflict is a finding, not a chain that failed. The table is that of
+        `find_conflicts`; none for tables of one group or of more than `MOST_ROWS` rows, where the cubic
+        cost of a group left out calls for `find_conflicts` itself.
+    """
+    from sinkrisk.budget.hierarchical import prepare_likelihood
+
+    check_level(level)
+    attrs = tree.attrs
+    likelihood = prepare_likelihood(
+        observations,
+        model=str(attrs["model"]),
+        errors=str(attrs["errors"]),
+        attribution=str(attrs["attribution"]),
+        series=str(attrs["series"]) or None,
+        fixed=json.loads(attrs["fixed"]),
+    )[1]
+    rows, groups = len(likelihood.annual.structure.y), len(group_parts(likelihood.annual))
+    if groups < 2:
+        return Check("conflicts", None, "Conflicts were not looked for: there is one group only.")
+    if rows > MOST_ROWS:
+        text = f"Conflicts were not looked for: {rows} rows take minutes; budget.find_conflicts tests them."
+        return Check("conflicts", None, text)
+    table = _tested(likelihood, _thinned(likelihood, tree), level, "never", random.generator(rng))
+    rough = int((table["pareto_k"] > PARETO_K_MAX).sum())
+    flagged = table[table["flagged"]]
+    named = [f"{row.component} {row.method} (p = {row.p:.2g})" for row in flagged.itertuples()]
+    first = table.iloc[0]
+    said = (
+        f"in conflict with the rest of the table: {', '.join(named)}; closure shows one conflict from every "
+        "side, so who is wrong may stay open"
+        if named
+        else f"none is in conflict with the rest; smallest p {first['p']:.2g} "
+        f"({first['component']} {first['method']})"
+    )
+    more = f" ({rough} roughly: Pareto-k above {PARETO_K_MAX:g})" if rough else ""
+    return Check("conflicts", None, f"Of {len(table)} groups tested at p < {level:g}{more}: {said}.", table)
+
+
+def _thinned(likelihood: Likelihood, tree: xr.DataTree) -> dict[str, FloatArray]:
+    """Return `QUICK_DRAWS` of the free parameters of a tree, shape (draw, label)."""
+    posterior, out = tree["posterior"], {}
+    for p in likelihood.annual.parameters.free:
+        if p.name in posterior:
+            values = posterior[p.name].values
+        else:
+            shares = posterior["error_share"].values
+            values = shares[..., 0] if p.name == "share_bias" else shares[..., 1] / (1.0 - shares[..., 0])
+        flat = values.reshape(-1, len(p.labels))
+        out[p.name] = flat[np.linspace(0, len(flat) - 1, min(QUICK_DRAWS, len(flat))).astype(int)]
+    return out
 
 
 def common_shift(left: LeftOut, y: FloatArray) -> tuple[float, float, float]:

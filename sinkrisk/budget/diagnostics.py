@@ -17,7 +17,7 @@ from sinkrisk.budget.structure import FloatArray
 from sinkrisk.budget.summarising import summarise_parameters
 from sinkrisk.budget.trees import group, has_group
 from sinkrisk.budget.weighing import Weighing, average_windows
-from sinkrisk.errors import ConvergenceError
+from sinkrisk.errors import ConvergenceError, InputError, Problem
 from sinkrisk.results import Check
 
 DIVERGENCES_MAX = 0
@@ -137,7 +137,18 @@ def gate(checks: Sequence[Check], allow_unconverged: bool = False) -> tuple[Chec
     ------
     ConvergenceError
         Naming each failed quantity with its figure and threshold.
+    InputError
+        For anything else than checks, such as the tree itself.
     """
+    if not isinstance(checks, Sequence) or not all(isinstance(check, Check) for check in checks):
+        raise InputError(
+            Problem(
+                "no checks",
+                got=type(checks).__name__,
+                allowed="what diagnose returns",
+                hint="budget.gate(budget.diagnose(tree))",
+            )
+        )
     failed = tuple(check for check in checks if check.passed is False)
     if failed and not allow_unconverged:
         raise ConvergenceError(

@@ -11,6 +11,7 @@ All terms are Gaussian with priors from ``priors/budget.csv``, so the posterior 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import rng as random, units
+from sinkrisk.budget.arguments import MOST_DRAWS, check_count
 from sinkrisk.budget.cells import factor_of, value_and_sd_of, window_of
 from sinkrisk.budget.checking import as_frame, as_numbers, records
 from sinkrisk.budget.hyper import Hyper, load_hyper
@@ -97,8 +99,7 @@ def reconcile_ecosystems(
     >>> print(result.sentence.partition(";")[0])
     The stated sinks of 4 ecosystems sum to 2.41 GtC/yr, land minus land_use is stated as 2.10 +- 1.14
     """
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InputError(Problem("must be a whole number", got=draws, allowed=">= 1", key="draws"))
+    check_count(draws, key="draws", most=MOST_DRAWS)
     hyper = load_hyper()
     rows = _stated(observations, hyper)
     net, net_sd, source = _net(land)
@@ -174,13 +175,18 @@ def _net(land: str | tuple[float, float] | xr.DataTree) -> tuple[float, float, s
         return float(difference.mean()), float(difference.std(ddof=1)), f"reconciled budget, {window}"
     if isinstance(land, str):
         return _library_net(land)
-    mean, sd = (float(number) for number in land)
+    sound = isinstance(land, Sequence) and len(land) == 2 and all(_is_number(number) for number in land)
+    mean, sd = (float(number) for number in land) if sound else (np.nan, np.nan)
     if not (np.isfinite(mean) and 0 < sd < np.inf):
         allowed = "(mean, sd) with sd above 0, GtC/yr"
         raise InputError(
             Problem("land minus land_use needs a mean and an sd", got=land, allowed=allowed, key="land")
         )
     return mean, sd, "given"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _library_net(name: str) -> tuple[float, float, str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sinkrisk import files
+from sinkrisk.budget.arguments import check_number
+from sinkrisk.budget.cells import LARGEST
 from sinkrisk.budget.cycle_table import load_carbon_cycle
 from sinkrisk.errors import InputError, Problem
 
@@ -61,6 +63,15 @@ def read_emissions(
 
     if isinstance(source, pd.DataFrame):
         frame = source.copy()
+    elif not isinstance(source, str | os.PathLike):
+        raise InputError(
+            Problem(
+                "no emissions",
+                got=type(source).__name__,
+                allowed="a CSV file, or a DataFrame with year, fossil and land_use in GtC/yr",
+                key="emissions",
+            )
+        )
     else:
         frame = pd.read_csv(files.require_file(source, purpose="emissions"))
     net = set(NET_COLUMNS) <= set(frame.columns)
@@ -86,6 +97,18 @@ def read_emissions(
     if table["year"].duplicated().any():
         twice = int(table.loc[table["year"].duplicated(), "year"].iloc[0])
         raise InputError(Problem("emissions: a year stands twice", got=twice, key="year"))
+    for column in ("fossil", "land_use"):
+        largest = table.loc[table[column].abs().idxmax()]
+        if abs(float(largest[column])) > LARGEST:
+            raise InputError(
+                Problem(
+                    f"emissions: {column} far larger than any, is it in MtCO2?",
+                    got=f"{largest[column]:g} in {largest['year']:g}",
+                    allowed=f"at most {LARGEST:g} GtC/yr in size",
+                    key=column,
+                    hint="1 GtC is 3667 MtCO2",
+                )
+            )
     years = np.arange(int(table["year"].iloc[0]), int(table["year"].iloc[-1]) + 1)
     out = pd.DataFrame({"year": years})
     for column in ("fossil", "land_use"):
@@ -109,7 +132,10 @@ def gross_emissions(
     """
     if rule not in GROSS_RULES:
         raise InputError(Problem("unknown rule", got=rule, allowed=tuple(GROSS_RULES), key="gross"))
-    share = load_carbon_cycle().value("emissions", "residual_share") if residual is None else float(residual)
+    if residual is None:
+        share = load_carbon_cycle().value("emissions", "residual_share")
+    else:
+        share = check_number(residual, key="residual", least=0.0, most=1.0)
     out = table.copy()
     out.attrs = dict(table.attrs)
     if not table.attrs.get("net", False):

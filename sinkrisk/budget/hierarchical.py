@@ -8,6 +8,7 @@ every draw and every year.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +29,8 @@ from sinkrisk.budget.sampling import Sampled, sample_parameters
 from sinkrisk.budget.specification import ERRORS, MODELS
 from sinkrisk.budget.structure import FloatArray
 from sinkrisk.errors import Problems
+
+_log = logging.getLogger(__name__)
 
 MOST_WINDOWS_ROWS = 300
 """Most statements over windows longer than a year: their cost is cubic, 10 ms a gradient at 200."""
@@ -153,6 +156,9 @@ def fit_annual(
     warn_misfits(prepared.notes)
     # Windows that cannot be reported are refused before the sampler starts.
     labels = report_windows(prepared, likelihood.annual, windows)
+    first, last = prepared.years
+    count = len(prepared.rows[["component", "method", "estimate", "source"]].drop_duplicates())
+    _log.info("sampling %d years x %d series, %d rows", last - first + 1, count, len(prepared.rows))
     if direct:
         from sinkrisk.budget.direct import sample_direct
 

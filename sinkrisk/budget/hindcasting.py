@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from sinkrisk.budget.arguments import check_count, check_level
 from sinkrisk.budget.forecasting import BASELINES, NEEDED, SINKS, Moments, check_series, forecast_box
 from sinkrisk.errors import InputError, Problem
 
@@ -25,6 +26,10 @@ HORIZONS = 10
 """Years ahead."""
 
 MODELS: tuple[str, ...] = ("box", *BASELINES)
+
+
+_SCHEMA = {"component", "method", "start", "end", "value"}
+_FORECAST = {"component", "model", "crps", "covered"}
 
 
 def annual_series(observations: pd.DataFrame) -> pd.DataFrame:
@@ -40,6 +45,14 @@ def annual_series(observations: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index year; the components of the budget that are stated for single years.
     """
+    if not isinstance(observations, pd.DataFrame) or not set(observations.columns) >= _SCHEMA:
+        raise InputError(
+            Problem(
+                "no observations",
+                got=list(observations) if isinstance(observations, pd.DataFrame) else observations,
+                allowed="a DataFrame of the observation schema, such as a workbook's",
+            )
+        )
     rows = observations[
         (observations["method"] == "assessment") & (observations["start"] == observations["end"])
     ]
@@ -105,9 +118,16 @@ def hindcast(
     InputError
         For series with gaps, or an origin outside them.
     """
-    check_series(series)
+    _check(series)
+    check_level(level)
+    horizons = check_count(horizons, key="horizons")
+    if isinstance(origins, str) or not isinstance(origins, Iterable):
+        raise InputError(Problem("origins must be a list of years", got=origins, key="origins"))
+    years = [check_count(origin, key="origins") for origin in origins]
+    if not years:
+        raise InputError(Problem("no origin to forecast from", got=[], allowed="years", key="origins"))
     blocks = []
-    for origin in origins:
+    for origin in years:
         if not int(series.index[0]) <= origin < int(series.index[-1]):
             allowed = f"{series.index[0]} to {series.index[-1] - 1}"
             raise InputError(Problem("origin outside the series", got=origin, allowed=allowed, key="origins"))
@@ -136,7 +156,9 @@ def true_hindcast(older: pd.DataFrame, later: pd.DataFrame, *, level: float = 0.
     InputError
         Where the later release adds no year.
     """
-    check_series(older)
+    _check(older)
+    _check(later)
+    check_level(level)
     last = int(older.index[-1])
     ahead = later.loc[last + 1 :]
     if ahead.empty:
@@ -144,6 +166,21 @@ def true_hindcast(older: pd.DataFrame, later: pd.DataFrame, *, level: float = 0.
             Problem("the later release adds no year", got=int(later.index[-1]), allowed=f"after {last}")
         )
     return _scored(older, ahead, level)
+
+
+def _check(series: object) -> None:
+    """Refuse what is no annual series, and a raw table with the way to one."""
+    if isinstance(series, pd.DataFrame) and not set(series.columns) >= _SCHEMA:
+        check_series(series)
+        return
+    raise InputError(
+        Problem(
+            "not an annual series",
+            got="a table of observations" if isinstance(series, pd.DataFrame) else type(series).__name__,
+            allowed="what annual_series returns",
+            hint="pass budget.annual_series(observations)",
+        )
+    )
 
 
 def _scored(past: pd.DataFrame, ahead: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -185,7 +222,15 @@ def score_hindcast(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``component, model, crps, coverage, against_linear, forecasts``; ``against_linear`` is the mean
         CRPS over that of the linear trend. Forecasts that share an origin or a year are not independent.
+
+    Raises
+    ------
+    InputError
+        For anything else than forecasts.
     """
+    if not isinstance(table, pd.DataFrame) or not set(table.columns) >= _FORECAST or table.empty:
+        got = list(table) if isinstance(table, pd.DataFrame) else type(table).__name__
+        raise InputError(Problem("no forecasts to score", got=got, allowed="what hindcast returns"))
     grouped = table.groupby(["component", "model"], sort=False)
     out = grouped.agg(
         crps=("crps", "mean"), coverage=("covered", "mean"), forecasts=("crps", "size")

@@ -16,11 +16,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from sinkrisk.budget.arguments import check_count, require_fitted
+from sinkrisk.budget.checking import selected_windows
 from sinkrisk.budget.hierarchical import Fitted
 from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.structure import FloatArray, Structure, covariance
 from sinkrisk.budget.windows import parse_window, reference_window
-from sinkrisk.errors import InputError, Problem
+from sinkrisk.errors import InputError, Problem, Problems
 
 _SERIES = ["component", "method", "estimate"]
 
@@ -49,10 +51,12 @@ def trace_influence(fitted: Fitted, *, windows: Sequence[str] | None = None, dra
     Raises
     ------
     InputError
-        For a window outside the years, or a number of draws below 2.
+        For a tree in place of a fit, a window outside the years, or a number of draws below 2.
     """
-    structure, annual = fitted.annual.structure, fitted.annual
-    labels = list(windows) if windows is not None else [reference_window(fitted.prepared.windows)]
+    annual = require_fitted(fitted).annual
+    structure, found = annual.structure, Problems()
+    labels = list(selected_windows(windows, found) or [reference_window(fitted.prepared.windows)])
+    found.raise_if_any()
     wanted = [(c, label) for label in labels for c in annual.components]
     _check(structure, labels, draws)
     whole = _with_fluxes(structure, [(c, *parse_window(label)) for c, label in wanted])
@@ -98,8 +102,7 @@ def _check(structure: Structure, labels: Sequence[str], draws: int) -> None:
             raise InputError(
                 Problem("window outside the years of the budget", got=label, allowed=f"{first} to {last}")
             )
-    if draws < 2:
-        raise InputError(Problem("too few draws", got=draws, allowed=">= 2", key="draws"))
+    check_count(draws, key="draws", least=2)
 
 
 def _with_fluxes(structure: Structure, wanted: Sequence[tuple[str, int, int]]) -> Structure:

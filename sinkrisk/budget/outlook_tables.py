@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from sinkrisk.budget.summarising import INTERVAL_KIND, check_level
+from sinkrisk.budget.arguments import check_count, check_level
+from sinkrisk.budget.summarising import INTERVAL_KIND
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.results import Result
 
@@ -40,8 +41,13 @@ def summarise_outlook(
         probability is one number over the draws and has no interval: its low and high are empty.
     """
     check_level(level)
+    _check(projected)
     there = [int(year) for year in projected["year"].values]
-    wanted = [*(2030, 2050, 2075, 2100, 2150, 2200)] if years is None else [int(year) for year in years]
+    wanted = (
+        [*(2030, 2050, 2075, 2100, 2150, 2200)]
+        if years is None
+        else [check_count(year, key="years") for year in years]
+    )
     if years is None:
         wanted = sorted({year for year in wanted if year in there} | {there[-1]})
     if unknown := [year for year in wanted if year not in there]:
@@ -76,11 +82,24 @@ def summarise_outlook(
     return pd.DataFrame(rows)
 
 
+def _check(projected: object) -> None:
+    if not isinstance(projected, xr.Dataset) or not {"co2", "year"} <= set(projected.variables):
+        raise InputError(
+            Problem(
+                "not an outlook",
+                got=type(projected).__name__,
+                allowed="the Dataset that outlook returns",
+                hint="budget.outlook(tree, emissions) projects a reconciled budget",
+            )
+        )
+
+
 def outlook_result(projected: xr.Dataset, *, year: int | None = None, level: float = 0.9) -> Result:
     """Return an outlook as a result: its table, a sentence to quote, and what was assumed.
 
     The sentence speaks of one year (default 2100, or the last) and, with portfolios, of the first.
     """
+    _check(projected)
     there = projected["year"].values
     at = year if year is not None else (2100 if 2100 in there else int(there[-1]))
     table = summarise_outlook(projected, level=level)

@@ -16,11 +16,12 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import units
+from sinkrisk.budget.arguments import check_count, check_number
 from sinkrisk.budget.carbon_cycle import Run, Sink, follow, simulate
 from sinkrisk.budget.cycle_table import draw_cycle, land_curvature, load_carbon_cycle, ocean_curvature
 from sinkrisk.budget.emission_paths import extend_emissions, gross_emissions, read_emissions
 from sinkrisk.budget.flux_draws import recent_sinks
-from sinkrisk.errors import InputError, Problem
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.rng import RandomSource, generator
 
 if TYPE_CHECKING:
@@ -90,10 +91,12 @@ def outlook(
     Raises
     ------
     InputError
-        For a scenario that ends too early or begins too late, removal beside a path that already is net
-        of its own, or removal whose samples are not those of the draws.
+        For a budget of another place than the globe, a scenario that ends too early or begins too late,
+        removal beside a path that already is net of its own, or removal whose samples are not those of the
+        draws.
     """
     cycle = load_carbon_cycle()
+    _check_arguments(source, removal, draws, residual, until)
     flux, span = recent_sinks(source)
     flux = _picked(flux, draws)
     count, first = flux.sizes["sample"], span[1] + 1
@@ -187,6 +190,32 @@ _UNITS = {
     "land_tipping_timescale": "yr", "land_tipping_loss": "1", "warming_present": "K",
     "warming_per_emission": "K/GtC",
 }  # fmt: skip
+
+
+def _check_arguments(source: object, removal: object, draws: object, residual: object, until: object) -> None:
+    found = Problems()
+    place = str(source.attrs.get("geography", "")) if isinstance(source, xr.DataTree | xr.Dataset) else ""
+    if place not in ("", "global"):
+        found.add(
+            "an outlook follows the globe's air, ocean and land",
+            got=f"a budget of {place}",
+            allowed="a budget of the globe",
+            key="source",
+            hint="a country's sinks see the CO2 of all emissions, and its own budget does not hold those",
+        )
+    if removal is not None and not isinstance(removal, xr.DataArray):
+        found.add(
+            "removal is given by year",
+            got=type(removal).__name__,
+            allowed="a DataArray in GtCO2/yr with dim 'year'",
+            key="removal",
+        )
+    if draws is not None:
+        check_count(draws, key="draws", found=found)
+    if residual is not None:
+        check_number(residual, key="residual", least=0.0, most=1.0, found=found)
+    check_count(until, key="until", found=found)
+    found.raise_if_any()
 
 
 def _picked(flux: xr.DataArray, draws: int | None) -> xr.DataArray:

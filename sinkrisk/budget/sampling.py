@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sinkrisk import rng as random
+from sinkrisk import interrupts, rng as random
 from sinkrisk.budget.modelling import Likelihood, make_model
 from sinkrisk.budget.structure import FloatArray
 
@@ -70,6 +70,7 @@ def sample_parameters(
     KeyboardInterrupt
         When the sampler was interrupted; no shortened posterior is ever returned.
     """
+    interrupts.check()
     if sampler == "elliptical_slice":
         return _slice(likelihood, draws, tune, chains, generator, residual)
     if sampler == "pymc":
@@ -77,6 +78,8 @@ def sample_parameters(
     import nutpie
 
     compiled = compiled_model(likelihood)
+    # Compiling runs callbacks that swallow exceptions, an interrupt's too.
+    interrupts.check()
     if residual is not None:
         compiled = compiled.with_data(residual=np.ascontiguousarray(residual))
     with warnings.catch_warnings():
@@ -95,6 +98,7 @@ def sample_parameters(
             # follows them (half the steps, three times the ESS) and only pays where a gradient is dear.
             adaptation="low_rank" if likelihood.engine == "banded" else "diag",
         )
+    interrupts.check()
     posterior, stats = trace["posterior"], trace["sample_stats"]
     packed = np.concatenate([posterior[s.variable].values for s in likelihood.stacks], axis=-1)
     _refuse_cut_short(packed, chains, draws)
@@ -127,6 +131,7 @@ def _pymc(
     try:
         # Fast math may reorder sums, and the order depends on how the code was compiled.
         with model, config.change_flags(numba__fastmath=False):
+            interrupts.check()
             if residual is not None:
                 pm.set_data({"residual": np.ascontiguousarray(residual)})
             trace = pm.sample(

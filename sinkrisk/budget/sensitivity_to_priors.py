@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 
 from sinkrisk import rng as random
+from sinkrisk.budget.arguments import check_number, require_fitted
 from sinkrisk.budget.groups import Covariances, contrast_density
 from sinkrisk.budget.parameters import Parameter
 from sinkrisk.budget.structure import Cross, FloatArray, Structure
-from sinkrisk.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from sinkrisk.budget.hierarchical import Fitted
@@ -87,10 +87,10 @@ def power_scale(
     Raises
     ------
     InputError
-        For a threshold that is not positive.
+        For a tree in place of a fit, and a threshold that is not positive.
     """
-    if not threshold > 0.0:
-        raise InputError(Problem("must be positive", got=threshold, key="threshold"))
+    require_fitted(fitted)
+    check_number(threshold, key="threshold", least=0.0, above=True)
     chains, draws = next(iter(fitted.sampled.values.values())).shape[:2]
     most = LONG_DRAWS if len(fitted.annual.structure.y) > LONG else MOST_DRAWS
     kept = np.unique(np.linspace(0, draws - 1, min(draws, max(most // chains, 2))).astype(int))

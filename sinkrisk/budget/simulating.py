@@ -17,6 +17,7 @@ import xarray as xr
 
 from sinkrisk import rng as random
 from sinkrisk.budget.annual import AnnualModel
+from sinkrisk.budget.arguments import check_number
 from sinkrisk.budget.conditional import observe, prior_values
 from sinkrisk.budget.hierarchical import prepare_likelihood
 from sinkrisk.budget.identity import DERIVED, SIGNS, UNIT
@@ -123,6 +124,7 @@ def simulate_observations(
     >>> len(table), table.attrs["truth"]["atmosphere"][0]
     (40, 4.0)
     """
+    _check_arguments(truth, parameters, shifts)
     prepared, likelihood = prepare_likelihood(template, model=model, errors=errors, series=series)
     annual, generator = likelihood.annual, random.generator(rng)
     structure = annual.structure
@@ -160,6 +162,32 @@ def simulate_observations(
     return table
 
 
+def _check_arguments(truth: object, parameters: object, shifts: object) -> None:
+    found = Problems()
+    if not isinstance(truth, str | Mapping | xr.Dataset):
+        found.add(
+            "unknown truth",
+            got=type(truth).__name__,
+            allowed="annual fluxes by component, or 'prior'",
+            key="truth",
+        )
+    if parameters is not None and not isinstance(parameters, Mapping):
+        found.add("parameters are given by name", got=parameters, key="parameters")
+    if shifts is not None and not isinstance(shifts, Mapping):
+        found.add("shifts are given by component and method", got=shifts, key="shifts")
+    elif shifts:
+        for name, shift in shifts.items():
+            if isinstance(name, str) or not isinstance(name, tuple) or len(name) != 2:
+                found.add(
+                    "a shift is given by component and method",
+                    got=name,
+                    allowed="('ocean', 'gobm')",
+                    key="shifts",
+                )
+            check_number(shift, key="shifts", found=found)
+    found.raise_if_any()
+
+
 def _held(free: Any, parameters: Mapping[str, Any] | None, shape: tuple[int, ...]) -> dict[str, FloatArray]:
     known = {p.name: p for p in free}
     found = Problems()
@@ -167,10 +195,15 @@ def _held(free: Any, parameters: Mapping[str, Any] | None, shape: tuple[int, ...
         if name not in known:
             found.add("unknown parameter", got=name, allowed=tuple(known), key="parameters")
     found.raise_if_any()
-    return {
-        name: np.broadcast_to(np.asarray(v, dtype=float), (*shape, len(known[name].labels))).copy()
-        for name, v in (parameters or {}).items()
-    }
+    out = {}
+    for name, value in (parameters or {}).items():
+        labels = known[name].labels
+        try:
+            out[name] = np.broadcast_to(np.asarray(value, dtype=float), (*shape, len(labels))).copy()
+        except (TypeError, ValueError):
+            found.add("one number, or one for each of its entries", got=value, allowed=labels, key=name)
+    found.raise_if_any()
+    return out
 
 
 def _groups(prepared: PreparedTable) -> tuple[str, ...]:
@@ -200,13 +233,34 @@ def _read_truth(truth: Mapping[str, Any] | xr.Dataset, annual: AnnualModel) -> d
     found = Problems()
     years = annual.structure.years
     fluxes: dict[str, FloatArray] = {}
+    for name in truth:
+        if name not in annual.components:
+            found.add(
+                "the template has no such component", got=str(name), allowed=annual.components, key="truth"
+            )
     for name in annual.components:
         if name not in truth:
             if name != "atmosphere":
                 found.add("the truth lacks a component", got=", ".join(map(str, truth)), key=name)
             continue
         given: Any = truth[name]
-        series = given.to_series() if isinstance(given, xr.DataArray) else pd.Series(given, dtype=float)
+        try:
+            series = given.to_series() if isinstance(given, xr.DataArray) else pd.Series(given, dtype=float)
+        except (TypeError, ValueError):
+            found.add(
+                f"the truth of {name} is no number by year", got=given, allowed="{2014: 9.7, ...}", key=name
+            )
+            continue
+        if not isinstance(given, pd.Series | Mapping | xr.DataArray):
+            hint = f"for one value in every year: dict.fromkeys(range({years[0]}, {years[-1] + 1}), {given})"
+            found.add(
+                f"the truth of {name} is no flux by year",
+                got=given,
+                allowed="year -> GtC/yr",
+                key=name,
+                hint=hint,
+            )
+            continue
         at = series.reindex(years).to_numpy(dtype=float)
         if not np.isfinite(at).all():
             absent = years[~np.isfinite(at)]

@@ -6,6 +6,7 @@ which component they enter, which are parts of one sum, and which stay out and w
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ import pandas as pd
 from sinkrisk.budget.checking import records
 from sinkrisk.budget.windows import window_label
 from sinkrisk.errors import InputError, Problem
-from sinkrisk.priors.tables import load_observations, load_table
+from sinkrisk.priors.tables import OBSERVATION_TABLES, load_observations, load_table
+
+BUDGETS: tuple[str, ...] = ("global", "china", "ocean")
+"""Packaged tables a budget can be made of."""
 
 _KEY = ["component", "geography", "estimate", "start"]
 _RULE = "statement_sd"
@@ -79,6 +83,19 @@ def budget_observations(name_or_path: str, model: str = "hierarchical") -> pd.Da
     >>> len(budget_observations("china", "closed")) < len(budget_observations("china"))
     True
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        load_observations(name_or_path)
+    if name_or_path in OBSERVATION_TABLES and name_or_path not in BUDGETS:
+        hint = (
+            "budget.reconcile_ecosystems() reconciles these"
+            if name_or_path == "ecosystems"
+            else "it states no budget: load_observations gives its rows"
+        )
+        raise InputError(
+            Problem(
+                "no budget in this table", got=name_or_path, allowed=BUDGETS, key="observations", hint=hint
+            )
+        )
     if model != "closed" and name_or_path in ("china", "ocean"):
         return china_observations() if name_or_path == "china" else ocean_observations()
     return load_observations(name_or_path)

@@ -159,6 +159,15 @@ def load_observations(name_or_path: str | os.PathLike[str]) -> pd.DataFrame:
     >>> table.loc[(table.component == "ocean") & (table.start == 2014), ["value", "sd"]].to_numpy()
     array([[2.9, 0.4]])
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise InputError(
+            Problem(
+                "observations are named",
+                got=name_or_path,
+                allowed=f"{', '.join(OBSERVATION_TABLES)}, or the path of a CSV file or a workbook",
+                key="observations",
+            )
+        )
     text = os.fspath(name_or_path)
     if text in OBSERVATION_TABLES:
         where = files.data_path("priors", "observations", f"{text}.csv")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sinkrisk
 from sinkrisk import budget
 from sinkrisk.budget.arguments import check_level, nearest_first
 from sinkrisk.errors import ConvergenceWarning, InputError
@@ -93,3 +94,79 @@ def test_lists_in_messages_start_with_the_nearest_and_end_after_eight():
     words = [str(year) for year in range(1959, 2024)]
     assert nearest_first("20203", words) == "2023, 1959, 1960, 1961, 1962, 1963, 1964, 1965 and 57 more"
     assert nearest_first("x", ["a", "b"]) == "a, b"
+
+
+YEARS = range(2014, 2024)
+TRUTH = {
+    name: dict.fromkeys(YEARS, value)
+    for name, value in {"fossil": 9.7, "land_use": 1.1, "ocean": 2.9, "land": 2.7}.items()
+}
+PATH = pd.DataFrame({"year": range(2024, 2101), "fossil": 9.0, "land_use": 1.0})
+SERIES = pd.DataFrame(
+    {name: np.linspace(1.0, 2.0, 65) for name in ("fossil", "land_use", "atmosphere", "ocean", "land")},
+    index=range(1959, 2024),
+)
+
+
+def of_china(tree):
+    other = tree.copy()
+    other.attrs = {**tree.attrs, "geography": "china"}
+    return other
+
+
+def simulate(truth=TRUTH, **options):
+    return budget.simulate_observations(truth, FRAME, rng=1, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda t: budget.find_conflicts(t), "needs a fit, .*got 'DataTree'.*pass budget.fit"),
+        (lambda t: budget.power_scale(t), "needs a fit, .*got 'DataTree'"),
+        (lambda t: budget.trace_influence(t), "needs a fit, .*got 'DataTree'"),
+        (lambda t: budget.find_conflicts(None), "needs a fit, .*got 'NoneType'"),
+        (lambda t: budget.compare_models({"a": "x", "b": 1}), "needs a fit, .*got 'str'"),
+        (lambda t: budget.compare_models([t, t]), "compared by name: got 'list'"),
+        (lambda t: budget.gate(t), r"no checks: got 'DataTree'.*budget\.gate\(budget\.diagnose\(tree\)\)"),
+        (lambda t: budget.summarise_outlook(t), r"not an outlook: got 'DataTree'.*budget\.outlook\("),
+        (lambda t: budget.outlook_result(None), "not an outlook: got 'NoneType'"),
+        (lambda t: budget.outlook(t, PATH, residual=-1), "key 'residual': .*got -1; allowed: >= 0"),
+        (lambda t: budget.outlook(t, PATH, draws="a", until="x"), "(?s)key 'draws'.*key 'until'"),
+        (lambda t: budget.outlook(t, PATH, removal=5), "removal is given by year: got 'int'"),
+        (lambda t: budget.outlook(t, 5), "no emissions: got 'int'"),
+        (lambda t: budget.outlook(None, PATH), "no draws of fluxes: got 'NoneType'"),
+        (lambda t: budget.outlook(of_china(t), PATH), "follows the globe's .*got 'a budget of china'"),
+        (lambda t: budget.read_emissions(PATH.assign(fossil=37000.0)), r"in MtCO2\?: got '37000 in 2024'"),
+        (lambda t: budget.annual_series(None), "no observations: got None"),
+        (lambda t: budget.hindcast(None), "not an annual series: got 'NoneType'"),
+        (lambda t: budget.hindcast(FRAME.assign(method="assessment")), r"pass budget\.annual_series"),
+        (lambda t: budget.hindcast(SERIES, level=90), r"90 % is 0\.9"),
+        (lambda t: budget.hindcast(SERIES, horizons=0), "key 'horizons': .*got 0"),
+        (lambda t: budget.hindcast(SERIES, horizons=2.5), "key 'horizons': .*got 2.5"),
+        (lambda t: budget.hindcast(SERIES, origins=1990), "origins must be a list of years: got 1990"),
+        (lambda t: budget.hindcast(SERIES, origins=[]), "no origin to forecast from"),
+        (lambda t: budget.true_hindcast(SERIES, None), "not an annual series"),
+        (lambda t: budget.true_hindcast(SERIES, SERIES, level=2), "not the mass of an interval"),
+        (lambda t: budget.score_hindcast(None), "no forecasts to score: got 'NoneType'"),
+        (lambda t: budget.score_hindcast(pd.DataFrame()), "no forecasts to score"),
+        (lambda t: budget.calibrate(FRAME, cores=0), "key 'cores': .*got 0"),
+        (lambda t: budget.calibrate(FRAME, simulations="a"), "key 'simulations': .*got 'a'"),
+        (lambda t: budget.calibrate(FRAME, years=2000), "years must be a list: got 2000"),
+        (lambda t: budget.calibrate(FRAME, years=[1]), "outside the template: got 1; allowed: 2014 to 2023"),
+        (lambda t: budget.calibrate(FRAME, sd_factor=0), "key 'sd_factor': .*got 0; allowed: > 0"),
+        (lambda t: simulate(None), "unknown truth: got 'NoneType'"),
+        (lambda t: simulate({**TRUTH, "sea": TRUTH["land"]}), "no such component: got 'sea'; allowed: fossil"),
+        (lambda t: simulate({**TRUTH, "land": "x"}), "the truth of land is no number by year: got 'x'"),
+        (lambda t: simulate({**TRUTH, "land": 2.7}), r"no flux by year: got 2\.7.*dict\.fromkeys\(range\(2014, 2024\)"),
+        (lambda t: simulate(shifts={"fossil": 1}), "a shift is given by component and method: got 'fossil'"),
+        (lambda t: simulate(shifts={("fossil", "assessment"): "a"}), "key 'shifts': .*got 'a'"),
+        (lambda t: simulate(parameters={"error_scale": "a"}), "one number, or one for each of its entries: got 'a'"),
+        (lambda t: budget.reconcile_ecosystems(land=5), "needs a mean and an sd: got 5"),
+        (lambda t: budget.reconcile_ecosystems(draws="a"), "key 'draws': .*got 'a'"),
+        (lambda t: sinkrisk.load_observations(None), "observations are named: got None"),
+        (lambda t: sinkrisk.load_observations(5), "observations are named: got 5"),
+    ],
+)  # fmt: skip
+def test_functions_refuse_in_words(call, said, tree, unsampled):
+    with pytest.raises(InputError, match=said):
+        call(tree)

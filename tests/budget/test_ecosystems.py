@@ -156,7 +156,10 @@ def test_a_users_rows_in_other_units():
         (lambda: reconcile_ecosystems(frame(geography=["global"] * 3 + ["china"])), "several geographies"),
         (lambda: reconcile_ecosystems(land="tabel"), "did you mean 'table'?"),
         (lambda: reconcile_ecosystems(land=(2.0, 0.0)), "needs a mean and an sd"),
-        (lambda: reconcile_ecosystems(draws=0), "must be a whole number: got 0"),
+        (
+            lambda: reconcile_ecosystems(draws=0),
+            "must be a whole number of at least 1 and at most 1000000: got 0",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(call, said):
