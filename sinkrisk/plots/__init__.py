@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.governance import (
+        plot_entry_sensitivity as plot_entry_sensitivity,
         plot_jurisdictions as plot_jurisdictions,
         plot_scenario_effects as plot_scenario_effects,
     )
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_budget": ".budget",
         "plot_central_weights": ".ranking",
         "plot_deployment_modes": ".network",
+        "plot_entry_sensitivity": ".governance",
         "plot_jurisdictions": ".governance",
         "plot_scenario_effects": ".governance",
         "plot_discounts": ".crediting",

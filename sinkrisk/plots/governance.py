@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -191,5 +192,73 @@ def plot_jurisdictions(
             + (f"and periods, over {counted}. " if counted else "and periods. ")
             + f"Lines: {interval_label(table, name='jurisdictions')}, over "
             "draws of the network's tables; so are the ranks. Below 0.5 % is left blank.",
+        )
+    return figure
+
+
+def plot_entry_sensitivity(table: pd.DataFrame, most: int = 12) -> Figure:
+    """Draw how far each number of a network's tables moves one probability: a tornado.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `network.entry_sensitivity` returns, the widest swing first.
+    most : int
+        Numbers drawn, the first ones.
+
+    Returns
+    -------
+    Figure
+        One bar a number, from the probability at the low end of its interval to that at its high
+        end; the line is the probability as stated.
+
+    Raises
+    ------
+    InputError
+        For a table without the columns, or no number to draw.
+    """
+    numbers = ("value", "low", "high", "target", "at_low", "at_high")
+    columns = ("base", "parameter", "given", "state", *numbers)
+    require_table(table, columns, numeric=numbers, name="sensitivities")
+    if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
+        raise InputError(Problem("bars of a tornado", got=most, allowed="a positive integer", key="most"))
+    rows = list(table.head(most).itertuples(index=False))
+    labels = []
+    for row in rows:
+        what = f"{readable(row.base)}: {readable(str(row.parameter))}"
+        where = ", ".join(filter(None, (str(row.given), str(row.state))))
+        label = f"{what} ({readable(where)})" if where else what
+        labels.append(textwrap.shorten(label, 66, placeholder=" …"))
+    stated = 100.0 * float(table["target"].iloc[0])
+    with style.styled():
+        figure = style.new_figure(0.44 * len(rows) + 1.5)
+        axes = figure.subplots()
+        y = np.arange(len(rows))
+        for ends, colour, label in (
+            ("at_low", style.ORANGE, "number at the low end of its interval"),
+            ("at_high", style.BLUE, "at the high end"),
+        ):
+            there = np.array([100.0 * getattr(row, ends) for row in rows])
+            axes.barh(y, there - stated, left=stated, color=colour, height=0.6, label=label)
+        for at, row in enumerate(rows):
+            text = f"{row.value:.2g} ({row.low:.2g} to {row.high:.2g})"
+            right = max(row.at_low, row.at_high, row.target)
+            axes.annotate(
+                text, (100.0 * right, at), (4, 0), textcoords="offset points", va="center", fontsize=8.0
+            )
+        axes.axvline(stated, color=style.INK, linewidth=0.9)
+        axes.set_yticks(y, ["\n".join(textwrap.wrap(label, 40)) for label in labels])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.margins(x=0.22)
+        axes.set_xlabel("probability, %")
+        style.light_grid(axes, "x")
+        figure.legend(loc="outside upper center", ncols=2)
+        rest = len(table) - len(rows)
+        style.caption(
+            figure,
+            f"The probability asked about is {stated:.1f} % as the tables are stated (line). Each bar moves "
+            "one number of the tables alone over the equal-tailed interval that its doubt gives it: beside "
+            "the bar the number and its interval"
+            + (f"; {rest} numbers of smaller swing are left out." if rest else "."),
         )
     return figure

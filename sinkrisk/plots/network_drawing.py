@@ -43,6 +43,8 @@ class Box:
     notes: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     set_: bool = False
+    shown: list[int] = field(default_factory=list)
+    """Strips whose numbers are written; all when empty."""
 
     @property
     def height(self) -> float:
@@ -197,11 +199,17 @@ class Painter:
             y += _TITLE_LINE
         y += _STATE_LINE / 2.0 - _TITLE_LINE / 2.0 + 0.02
         strips = len(box.values)
+        numbers = [
+            "→".join(f"{100.0 * box.values[strip, state]:.0f}" for strip in box.shown or range(strips))
+            for state in range(len(box.node.states))
+        ]
+        # Bars end where the numbers begin, so that neither runs through the other, in all boxes alike.
+        length = right - left - _width("→".join(["100"] * len(box.shown or range(strips))), STATE) - 0.03
         for state, name in enumerate(box.node.states):
             upper, tall = y - 0.9 * _STATE_LINE / 2.0, 0.9 * _STATE_LINE / strips
             colour = _tint(state, len(box.node.states), box.node.favourable)
             for strip in range(strips):
-                size = (right - left) * box.values[strip, state]
+                size = length * box.values[strip, state]
                 self.axes.add_patch(
                     Rectangle(
                         (left, upper + strip * tall),
@@ -214,11 +222,9 @@ class Painter:
                         gid=f"bar:{name}",
                     )
                 )
-            percent = [f"{100.0 * value:.0f}" for value in box.values[:, state]]
-            shown = percent[0] if strips == 1 else f"{percent[0]}→{percent[-1]}"
-            room = right - left - 0.02 - _width(shown, STATE)
+            room = right - left - 0.03 - _width(numbers[state], STATE)
             self.text(left + 0.01, y, _shortened(readable(name), STATE, room), STATE, zorder=4)
-            self.text(right, y, shown, STATE, ha="right", zorder=4)
+            self.text(right, y, numbers[state], STATE, ha="right", zorder=4)
             y += _STATE_LINE
         y += _NOTE_LINE / 2.0 - _STATE_LINE / 2.0 + 0.01
         for line, weight in [

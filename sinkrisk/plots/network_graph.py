@@ -140,11 +140,14 @@ def _boxes(
     members: dict[Key, list[Node]] = {}
     for node in nodes.values():
         members.setdefault(key_of(node), []).append(node)
+    told = _told(nodes, periods, evidence, do)
     boxes: dict[Key, Box] = {}
     for key in _before_children(members, nodes):
         last = members[key][-1]
         title = wrapped_to_box(sentence_case(last.base), TITLE, weight="bold")
         box = Box(last, title, np.array([values[node.name] for node in members[key]]))
+        strips = [node.period for node in members[key]]
+        box.shown = [at for at, strip in enumerate(strips) if strip in told or strip not in periods]
         for node in members[key]:
             when = f", {readable(node.period)}" if len(periods) > 1 and node.period else ""
             if node.name in do:
@@ -158,6 +161,14 @@ def _boxes(
         box.notes = wrapped_to_box(_elsewhere(net, members[key], nodes), NOTE)
         boxes[key] = box
     return boxes
+
+
+def _told(
+    nodes: Mapping[str, Node], periods: Sequence[str], evidence: Evidence, do: Mapping[str, str]
+) -> list[str]:
+    """The periods whose numbers are written: the first, the last, and those of what is seen or set."""
+    asked = {nodes[name].period for name in (*evidence, *do) if name in nodes}
+    return [period for period in periods if period in (periods[0], periods[-1]) or period in asked]
 
 
 def _before_children(members: Mapping[Key, Sequence[Node]], nodes: Mapping[str, Node]) -> list[Key]:
@@ -209,15 +220,19 @@ def _caption(
     if len(periods) > 1:
         text += (
             f"The strips of a bar are the periods from the top ({', '.join(map(readable, periods))}); the "
-            "numbers belong to the first and the last. "
+            f"numbers belong to {', '.join(map(readable, _told(nodes, periods, evidence, do)))}. "
         )
     text += (
         "Arrows run from cause to effect within a period, in the colour of the cause's group; ↶ names what "
         "is carried over from the period before."
     )
     if evidence or do:
+        several = " in the periods set" if len(periods) > 1 else ""
+        soft = any(not isinstance(value, str) for value in evidence.values())
+        seen = "seen or is hinted at (soft evidence)" if soft else "seen"
         text += (
-            " Thick outlines: solid where a state was seen, dashed where it is set (arrows into it are cut)."
+            f" Thick outlines: solid where a state was {seen}, "
+            f"dashed where it is set (arrows into it are cut{several})."
         )
     absent = [name for name in (*evidence, *do) if name not in nodes]
     if absent:

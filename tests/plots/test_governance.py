@@ -7,7 +7,7 @@ import pytest
 
 from sinkrisk import plots
 from sinkrisk.errors import InputError
-from sinkrisk.network import JurisdictionRanking
+from sinkrisk.network import JurisdictionRanking, entry_sensitivity, network_from_tables
 
 
 @pytest.fixture
@@ -100,3 +100,23 @@ def test_jurisdictions_take_the_ranking_as_it_is(ranking):
     assert len(figure.axes) == 2
     with pytest.raises(InputError, match="no ranks"):
         plots.plot_jurisdictions(table)
+
+
+def test_a_tornado_bars_run_from_low_to_high():
+    net = network_from_tables(
+        {"rain": ["no", "yes"], "wet": ["no", "yes"]},
+        {"wet": ["rain"]},
+        {"rain": [0.8, 0.2], "wet": [[0.9, 0.1], [0.2, 0.8]]},
+        equivalent_sample_size=20.0,
+    )
+    table = entry_sensitivity(net, "rain", "yes", {"wet": "yes"})
+    figure = plots.plot_entry_sensitivity(table, most=3)
+    low, high = figure.axes[0].containers
+    for bars, column in ((low, "at_low"), (high, "at_high")):
+        ends = [bar.get_x() + bar.get_width() for bar in bars]
+        assert ends == pytest.approx(list(100 * table[column].head(3)))
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "wet: entry (rain=no, no)"
+    with pytest.raises(InputError, match="missing column"):
+        plots.plot_entry_sensitivity(table.drop(columns="at_low"))
+    with pytest.raises(InputError, match="bars of a tornado"):
+        plots.plot_entry_sensitivity(table, most=0)

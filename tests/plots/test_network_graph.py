@@ -157,7 +157,7 @@ def test_strips_of_a_bar_are_the_periods(net):
 def test_evidence_and_interventions_are_marked_and_cut_arrows_left_out(net):
     evidence = {
         SHOCK: "shock",
-        ACCEPTANCE: {"resistant": 0.9, "mixed": 0.3},
+        ACCEPTANCE: {"resistant": 0.9, "mixed": 0.3, "supportive": 0.0},
         "climate_ambition__near_term": "low",
     }
     do = {SUPPORT: "declining"}
@@ -175,13 +175,31 @@ def test_evidence_and_interventions_are_marked_and_cut_arrows_left_out(net):
     assert "policy_support/" not in [name for name, _ in of_kind(figure, "arrow")]
     caption = " ".join(figure.get_supxlabel().split())
     assert "Also seen or set, not drawn: climate ambition, near term." in caption
-    assert "dashed where it is set" in caption
+    assert "seen or is hinted at (soft evidence), dashed where it is set (arrows into it are cut)" in caption
     assert_nothing_overlaps(figure)
 
 
 def test_evidence_in_one_of_several_periods_names_the_period(net):
     figure = plots.plot_network_region(net, REGION, evidence={SHOCK: "shock"})
     assert "SEEN: shock, mid term" in [text.get_text() for text in texts(figure)]
+    # The period of the evidence has its numbers too.
+    assert any(text.get_text().count("→") == 2 for text in texts(figure))
+    assert "numbers belong to near term, mid term, long term" in " ".join(figure.get_supxlabel().split())
+    assert "cut in the periods set" in " ".join(figure.get_supxlabel().split())
+
+
+def test_no_bar_runs_through_a_number(net):
+    figure = plots.plot_network_region(net, REGION, evidence={SHOCK: "shock"})
+    figure.draw_without_rendering()
+    numbers = [text.get_window_extent() for text in texts(figure) if "→" in text.get_text()]
+    bars = [bar.get_window_extent() for _, bar in of_kind(figure, "bar")]
+    assert len(numbers) > 20
+    for number in numbers:
+        assert not any(
+            bar.x1 > number.x0 + 0.5 and bar.x0 < number.x0 and bar.y0 < number.y1 and bar.y1 > number.y0
+            for bar in bars
+            if abs((bar.y0 + bar.y1) / 2 - (number.y0 + number.y1) / 2) < number.height / 2
+        )
     assert_nothing_overlaps(figure)
 
 
