@@ -37,7 +37,7 @@ def sobol_table(dataset: xr.Dataset) -> pd.DataFrame:
 
     rows: list[dict[str, Any]] = []
     drivers = [str(name) for name in dataset["driver"].values]
-    for number, who in enumerate(_outputs(dataset)):
+    for number, who in enumerate(outputs_of(dataset)):
         one = dataset.isel(output=number) if "output" in dataset.dims else dataset
         shared = {
             "interval_kind": dataset.attrs["interval_kind"],
@@ -66,8 +66,14 @@ def sobol_table(dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _outputs(dataset: xr.Dataset) -> list[dict[str, str]]:
-    """Return output, measure and portfolio of every output, as text."""
+def outputs_of(dataset: xr.Dataset) -> list[dict[str, str]]:
+    """Return output, measure and portfolio of every output, as text.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With or without a dimension ``output``.
+    """
     if "output" not in dataset.dims:
         return [{"output": "output", "measure": "output", "portfolio": ""}]
     count = dataset.sizes["output"]
@@ -90,6 +96,28 @@ def _outputs(dataset: xr.Dataset) -> list[dict[str, str]]:
     ]
 
 
+def output_number(dataset: xr.Dataset, output: Any = None) -> int:
+    """Return the position of an output by its label; it may be left out where there is only one.
+
+    Raises
+    ------
+    InputError
+        For an output the dataset does not hold.
+    """
+    names = [one["output"] for one in outputs_of(dataset)]
+    if output is None and len(names) == 1:
+        return 0
+    if str(output) not in names:
+        raise InputError(Problem("no such output", got=output, allowed=names, key="output"))
+    return names.index(str(output))
+
+
+def one_output(dataset: xr.Dataset, output: Any = None) -> xr.Dataset:
+    """Return the indices of one output; raises as `output_number`."""
+    number = output_number(dataset, output)
+    return dataset.isel(output=number) if "output" in dataset.dims else dataset
+
+
 def driver_sentence(dataset: xr.Dataset, output: Any = None, *, top: int = 3) -> str:
     """Return what the indices of one output say, in words an analyst can quote.
 
@@ -107,15 +135,9 @@ def driver_sentence(dataset: xr.Dataset, output: Any = None, *, top: int = 3) ->
     InputError
         For an output the dataset does not hold.
     """
-    who = _outputs(dataset)
-    names = [one["output"] for one in who]
-    if output is None and len(names) == 1:
-        number = 0
-    elif str(output) in names:
-        number = names.index(str(output))
-    else:
-        raise InputError(Problem("no such output", got=output, allowed=names, key="output"))
-    one = dataset.isel(output=number) if "output" in dataset.dims else dataset
+    number = output_number(dataset, output)
+    who = outputs_of(dataset)
+    one = one_output(dataset, output)
     label = who[number]["measure"] if who[number]["measure"] != "output" else "the output"
     if who[number]["portfolio"]:
         label += f" of portfolio {who[number]['portfolio']}"
@@ -137,12 +159,12 @@ def driver_sentence(dataset: xr.Dataset, output: Any = None, *, top: int = 3) ->
     for j in range(min(top, ordered.sizes["driver"])):
         row = ordered.isel(driver=j)
         parts.append(
-            f"{row['driver'].item()} {_percent(row, 'ST')} with its interactions and "
-            f"{_percent(row, 'S1')} alone"
+            f"{row['driver'].item()} {percent_span(row, 'ST')} with its interactions and "
+            f"{percent_span(row, 'S1')} alone"
         )
     source = (
         f"{attrs['replicates']} scrambles of N = {attrs['n']:,}"
-        if attrs["design"] == "sobol"
+        if attrs["design"] == "qmc"
         else f"a random design of N = {attrs['n']:,}"
     )
     idle = [str(d) for d in one["driver"].values[(one["ST"] == 0.0).values]]
@@ -154,7 +176,8 @@ def driver_sentence(dataset: xr.Dataset, output: Any = None, *, top: int = 3) ->
     )
 
 
-def _percent(row: xr.Dataset, name: str) -> str:
+def percent_span(row: xr.Dataset, name: str) -> str:
+    """Return an index of one driver with its interval, in per cent."""
     # Adding zero after rounding turns "-0" into "0".
     value, low, high = (round(100.0 * float(row[name + end])) + 0.0 for end in ("", "_low", "_high"))
     return f"{value:.0f} % ({low:.0f} to {high:.0f} %)"

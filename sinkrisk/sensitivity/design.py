@@ -238,7 +238,7 @@ def draw_design(who: DriverSet, n: int, *, design: str, second_order: bool, seed
         Not zero: SALib ignores it.
     """
     dimensions = 2 * len(who.names)
-    if design == "sobol":
+    if design in ("qmc", "sobol"):
         from scipy.stats import qmc
 
         # `seed=`, not `rng=`: the two scramble differently, and SALib passes `seed=`.
