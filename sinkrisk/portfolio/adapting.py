@@ -115,6 +115,7 @@ def adapt(
     level: float = 0.9,
     ess_min: float = 100.0,
     on_low_ess: Literal["fixed", "error"] = "fixed",
+    caution: float = 0.0,
     replicates: int = pairing.REPLICATES,
     rng: random.RandomSource = None,
 ) -> AdaptResult:
@@ -147,6 +148,9 @@ def adapt(
         Fewest effective draws that a re-weighting may rest on.
     on_low_ess : "fixed" or "error"
         A decision that has fewer falls back on the fixed course, or raises.
+    caution : float
+        Standard errors by which leaving the fixed course must be better for a decision to do so: with 0
+        policies also follow what is chance in the weights. Only with objective "mean".
     replicates : int
         Of the bootstrap.
     rng : int, Generator or None
@@ -188,7 +192,7 @@ def adapt(
     found = Problems()
     composing.check_setting(drawn, candidates, goal, periods=2, found=found)
     _check_candidates(drawn, candidates, found)
-    _check_options(objective, tail, level, ess_min, on_low_ess, replicates, drawn, found)
+    _check_options(objective, tail, level, ess_min, on_low_ess, caution, replicates, drawn, found)
     chosen = (
         [] if "period_start" not in drawn.variables else find_signals(signals, drawn, network, noise, found)
     )
@@ -197,7 +201,7 @@ def adapt(
     game = composing.build_game(
         drawn, candidates, goal, spec, chosen, network, random.stream(seed, "monitoring")
     )
-    rule = Rule(objective, tail, ess_min)
+    rule = Rule(objective, tail, ess_min, caution)
     both = run_halves(game, rule, random.stream(seed, "halves"))
     names = [str(v) for v in candidates["portfolio"].values]
     periods = [str(v) for v in drawn["period"].values]
@@ -229,6 +233,7 @@ def adapt(
             "signals": {s.name: s.noise.size for s in chosen},
             "objective": objective,
             "ess_min": ess_min,
+            "caution": caution,
             "draws": len(game.probability),
             "courses": len(names) ** len(periods),
             "seed": seed,
@@ -359,6 +364,7 @@ def _check_options(
     level: float,
     ess_min: float,
     on_low_ess: str,
+    caution: float,
     replicates: int,
     drawn: xr.Dataset,
     found: Problems,
@@ -378,6 +384,8 @@ def _check_options(
         found.add(
             "ess_min outside its range", got=ess_min, allowed=f"1 .. {half}, half the draws", key="ess_min"
         )
+    if not 0.0 <= caution < float("inf") or (caution and objective != "mean"):
+        found.add("caution outside its range", got=caution, allowed="0 or more; 0 with cvar", key="caution")
     if replicates < 100:
         found.add("too few replicates", got=replicates, allowed="100 or more", key="replicates")
 

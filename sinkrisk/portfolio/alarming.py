@@ -334,7 +334,8 @@ def warning_sentence(table: pd.DataFrame, leads: pd.DataFrame) -> str:
             f"By {best['year']} monitoring tells better than chance for {above} of {len(last)} portfolios "
             f"whether the target will be missed, best for {best['portfolio']}: area under the curve "
             f"{best['auc']:.2f} ({best['low']:.2f} to {best['high']:.2f}, {mass}; 0.5 is chance), by "
-            f"{early['year']} {early['auc']:.2f}; Brier skill against the base rate {best['brier_skill']:.2g}. "
+            f"{early['year']} {early['auc']:.2f}; Brier skill against the base "
+            f"rate {best['brier_skill']:.2g}. "
             f"It is missed in {best['base_rate']:.0%} of draws."
         )
         warned = (

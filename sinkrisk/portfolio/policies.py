@@ -76,11 +76,14 @@ class Rule:
         0.95: the worst 5 %.
     ess_min : float
         Fewest effective draws a re-weighting may rest on.
+    caution : float
+        Standard errors by which leaving the fixed course must be better; only with the mean.
     """
 
     objective: Objective = "mean"
     level: float = 0.95
     ess_min: float = 100.0
+    caution: float = 0.0
 
     def score(self, values: Floats, weights: Floats) -> Floats:
         """Return the score of every alternative (case, alternative) under weights (case, draw)."""
@@ -177,19 +180,30 @@ def follow(
             # Alternatives are whole rests of the horizon, or the candidates of this period alone.
             rest = k ** (periods - q) if ahead else k
             source = values if ahead else game.worth[q]
-            scores = rule.score(source[train, done * rest : (done + 1) * rest], weights)
-            course[rows, q] = _first_step(scores, k, int(fixed[q]))
+            own = source[train, done * rest : (done + 1) * rest]
+            course[rows, q] = _first_step(own, weights, rule, k, int(fixed[q]))
         course[refused[:, q], q] = fixed[q]
         until = until * k + course[:, q]
     return Followed(course, size, refused)
 
 
-def _first_step(scores: Floats, candidates: int, preferred: int) -> Ints:
-    """Return the candidate that the best alternative begins with; the preferred one on ties."""
-    by_first = scores.reshape(len(scores), candidates, -1).max(axis=2)
-    best = by_first.max(axis=1)
-    tied = by_first[:, preferred] >= best - TIE * np.abs(best)
-    return np.where(tied, preferred, by_first.argmax(axis=1))
+def _first_step(values: Floats, weights: Floats, rule: Rule, candidates: int, preferred: int) -> Ints:
+    """Return the candidate that the best alternative begins with; the preferred one unless it is beaten."""
+    scores = rule.score(values, weights)
+    blocks = scores.reshape(len(scores), candidates, -1)
+    by_first = blocks.max(axis=2)
+    choice = by_first.argmax(axis=1)
+    lead = by_first.max(axis=1) - by_first[:, preferred]
+    least = TIE * np.abs(by_first.max(axis=1))
+    if rule.caution > 0.0:
+        width, within = blocks.shape[2], blocks.argmax(axis=2)
+        row = np.arange(len(scores))
+        best = choice * width + within[row, choice]
+        kept = preferred * width + within[row, np.full(len(row), preferred)]
+        # Standard error of a self-normalised weighted mean (Owen 2013, Monte Carlo theory, section 9.2).
+        gap = values[:, best].T - values[:, kept].T - lead[:, None]
+        least = np.maximum(least, rule.caution * np.sqrt(((weights * gap) ** 2).sum(axis=1)))
+    return np.where(lead <= least, preferred, choice)
 
 
 def halves(draws: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
