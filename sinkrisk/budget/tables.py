@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sinkrisk.budget.attribution import attribute_imbalance
+from sinkrisk.budget.conflicts import check_conflicts
 from sinkrisk.budget.predictive import check_predictive
 from sinkrisk.budget.rates import RATE_COLUMNS, TREND_COLUMNS, all_trends, rate_table
 from sinkrisk.budget.summarising import summarise_budget, summarise_parameters, tabulate_fluxes
@@ -83,15 +84,17 @@ def _rates(trees: list[xr.DataTree], level: float) -> dict[str, pd.DataFrame]:
     }
 
 
-def predictive_findings(tree: xr.DataTree) -> list[Check]:
+def predictive_findings(tree: xr.DataTree, observations: object = None) -> list[Check]:
     """Return the predictive checks as findings that inform and never refuse; none for the closed model.
 
     A model that would leave another imbalance than the one observed is a result to read, not a chain
-    that failed.
+    that failed. Nor is a conflict between groups of rows: with `observations`, what the tree was
+    reconciled from, `check_conflicts` stands last.
     """
     if "flux" not in tree["posterior"]:
         return []
     told = {True: "holds", False: "does not hold", None: "informs"}
-    return [
+    found = [
         Check(c.name, None, f"Predictive check {told[c.passed]}: {c.text}") for c in check_predictive(tree)
     ]
+    return found if observations is None else [*found, check_conflicts(observations, tree, rng=1)]

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from sinkrisk.budget.conflicts import common_shift, find_conflicts, holm, mahalanobis
+from sinkrisk.budget.conflicts import check_conflicts, common_shift, find_conflicts, holm, mahalanobis
 from sinkrisk.budget.groups import Covariances, Part, Prediction, group_parts, predict_parts, restrict
 from sinkrisk.budget.hierarchical import fit_annual, prepare_likelihood
 from sinkrisk.budget.leaving_out import LeftOut
 from sinkrisk.budget.sampling import sample_parameters
+from sinkrisk.budget.tables import predictive_findings
 from sinkrisk.errors import InputError
+from sinkrisk.priors import load_observations
 
 
 def left_out(mean, covariance, weights=None):
@@ -171,3 +173,26 @@ def test_planted_conflicts_are_found_and_consistent_tables_are_not_flagged(table
     # Uniform over their whole range, not only in the tail; once in a thousand seeds each.
     assert stats.kstest(quiet, "uniform").pvalue > 0.001
     assert stats.kstest(distances, "uniform").pvalue > 0.001
+
+
+def test_a_run_is_told_of_conflicts_from_its_tree(fitted_table_2):
+    table = load_observations("global")
+    check = check_conflicts(table, fitted_table_2.tree, rng=1)
+    assert check.passed is None
+    assert "none is in conflict" in check.text
+    whole = find_conflicts(fitted_table_2, refit="never", rng=1).set_index("component")["p"]
+    quick = check.table.set_index("component")["p"]
+    # A quarter of the draws, the same groups: p-values of .6 to .7 agree to a few hundredths.
+    assert (whole - quick.reindex(whole.index)).abs().max() < 0.05
+    assert predictive_findings(fitted_table_2.tree, table)[-1].name == "conflicts"
+
+
+def test_a_conflict_is_named(fitted_table_2):
+    # The tree of the sound table, asked about one whose ocean lies 8 GtC/yr higher: every group is then
+    # far from what the others say, the ocean with them.
+    moved = load_observations("global")
+    moved.loc[moved["component"] == "ocean", "value"] += 8.0
+    check = check_conflicts(moved, fitted_table_2.tree, rng=1)
+    assert check.passed is None
+    assert "ocean assessment (p = " in check.text
+    assert "in conflict with the rest" in check.text

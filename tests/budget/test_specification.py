@@ -9,8 +9,9 @@ from functools import partial
 
 import pydantic
 import pytest
+import yaml
 
-from sinkrisk import budget
+from sinkrisk import budget, files
 
 solve_closed = partial(budget.reconcile, model="closed")
 
@@ -29,6 +30,31 @@ def test_defaults_reconcile_the_packaged_table(packaged):
     )
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     assert budget.gate(checks) == ()
+
+
+def test_a_run_needs_a_thousand_effective_draws():
+    assert budget.BudgetSpec().ess_min == 1000.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["global", "china", "ocean"])
+def test_packaged_analyses_pass_the_gate_of_runs(name):
+    section = yaml.safe_load(files.data_path("analyses", f"{name}.yaml").read_text())["budget"]
+    spec = budget.BudgetSpec.model_validate(section)
+    tree = budget.reconcile(
+        budget.budget_observations(spec.observations, spec.model),
+        spec.model,
+        draws=spec.draws,
+        tune=spec.tune,
+        chains=spec.chains,
+        sampler=spec.sampler,
+        errors=spec.errors,
+        series=spec.series,
+        attribution=spec.attribution,
+        windows=spec.window_labels,
+        rng=1,
+    )
+    assert budget.gate(budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min)) == ()
 
 
 @pytest.mark.parametrize(
