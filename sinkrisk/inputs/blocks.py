@@ -168,15 +168,18 @@ class BudgetBlock:
     ----------
     slot : Slot
     order : ndarray (draw,)
-        Posterior draws (chain-major) by increasing land sink, so that the index is a smooth driver.
+        Posterior draws (chain-major) by increasing `taken`, so that the index is a smooth driver.
     land, ocean : ndarray (draw,)
         Sinks of the reference window in posterior order, GtC/yr.
+    taken : ndarray (draw,)
+        The flux that yields of nature pathways follow, GtC/yr.
     """
 
     slot: Slot
     order: NDArray[np.int64]
     land: Floats
     ocean: Floats
+    taken: Floats
 
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write the draw's number and its sinks."""
@@ -184,7 +187,7 @@ class BudgetBlock:
         out["budget_draw"][:] = draw
         out["land_sink"][:] = self.land[draw]
         out["ocean_sink"][:] = self.ocean[draw]
-        out["land_sink_ratio"][:] = self.land[draw] / self.land.mean()
+        out["land_sink_ratio"][:] = self.taken[draw] / self.taken.mean()
 
 
 @dataclass(frozen=True)

@@ -131,30 +131,34 @@ def add_budget(builder: Builder, budget: xr.DataTree) -> dict[str, Any]:
         builder.problems.extend(error.problems)
         return {}
     found = [str(c) for c in flux["component"].values]
-    for component in ("land", "ocean"):
+    net = builder.spec.yield_sink == "net_land"
+    needed = ("land", "ocean", "land_use") if net else ("land", "ocean")
+    for component in needed:
         if component not in found:
             builder.problems.add(
                 "budget lacks a sink", got=", ".join(found), allowed=f"a component '{component}'"
             )
     if window not in labels:
         builder.problems.add("budget has no such window", got=window, allowed=labels, key="inputs.window")
-    if window not in labels or not {"land", "ocean"} <= set(found):
+    if window not in labels or not set(needed) <= set(found):
         return {}
     at = flux.sel(window=window).transpose("chain", "draw", "component")
     land, ocean = (at.sel(component=c).values.reshape(-1).astype(float) for c in ("land", "ocean"))
     if not (np.isfinite(land).all() and np.isfinite(ocean).all()):
         builder.problems.add(f"budget draws of {window} are not finite")
         return {}
-    if land.mean() <= 0.0:
+    taken = land - at.sel(component="land_use").values.reshape(-1).astype(float) if net else land
+    what = "land sink net of land use" if net else "land sink"
+    if not taken.mean() > 0.0:
         builder.problems.add(
-            f"mean land sink of {window} is not positive, so draws cannot be scaled by it",
-            got=float(land.mean()),
+            f"mean {what} of {window} is not positive, so draws cannot be scaled by it",
+            got=float(taken.mean()),
             hint="choose another window, or set budget: false",
         )
         return {}
-    order = np.argsort(land, kind="stable")
+    order = np.argsort(taken, kind="stable")
     source = joined([f"posterior '{budget.attrs.get('model', 'budget')}' of the budget"])
-    text = f"floor(u x {land.size}) of the posterior draws ordered by the land sink of {window}"
+    text = f"floor(u x {land.size}) of the posterior draws ordered by the {what} of {window}"
     if name in builder.spec.replaced:
         hint = "hold it by fixed or quantiles, or condition on its land sink by between"
         builder.problems.add("a posterior draw has no other prior", key=f"inputs.replaced.{name}", hint=hint)
@@ -168,7 +172,7 @@ def add_budget(builder: Builder, budget: xr.DataTree) -> dict[str, Any]:
     else:
         slot = Slot(None, _nearest(builder, name, fixed, land[order]))
         builder.hold(name, fixed, "GtC/yr", "fixed by the spec: the nearest draw", source)
-    builder.blocks.append(BudgetBlock(slot, order.astype(np.int64), land, ocean))
+    builder.blocks.append(BudgetBlock(slot, order.astype(np.int64), land, ocean, taken))
     return {"budget_window": window, "budget_draws": int(land.size)}
 
 
@@ -190,11 +194,11 @@ def _within(
 
 
 def _nearest(builder: Builder, name: str, value: float | str, ordered: np.ndarray[Any, Any]) -> float:
-    if isinstance(value, str) or not ordered[0] <= value <= ordered[-1]:
+    if isinstance(value, str) or not ordered.min() <= value <= ordered.max():
         builder.problems.add(
             "driver fixed at an impossible value",
             got=value,
-            allowed=f"a land sink between {ordered[0]:.3f} and {ordered[-1]:.3f} GtC/yr",
+            allowed=f"a land sink between {ordered.min():.3f} and {ordered.max():.3f} GtC/yr",
             key=f"inputs.fixed.{name}",
         )
         return 0.5
@@ -209,6 +213,11 @@ def add_network(
 
     regions, periods = list(tables.regions["region"]), list(tables.periods["period"])
     spec = builder.spec
+    try:
+        # Without its modes a network would count as no policy at all, silently.
+        governance.require_deployment_modes(network)
+    except InputError as error:
+        builder.problems.extend(error.problems)
     bank = governance.table_bank(network, spec.tables, rng=random.stream(spec.seed, "network tables"))
     readings = _readings(builder, network, regions, periods)
     do: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -35,6 +36,10 @@ class InputsSpec(BaseModel):
     window : str, optional
         Window of the budget whose land and ocean sinks are drawn; by default the latest of at least
         ten years.
+    yield_sink : {"land", "net_land"}
+        Which flux of the budget the yield of nature pathways follows (``land_sink_ratio``), and the
+        posterior draws are ordered by: the land sink, or land less land-use emissions - where inventories
+        of ecosystems, which measure the difference, are all there is (China).
     regions : list of str, optional
         Regions that are simulated, as a world of their own (see `restrict`); all when left out.
     basis : dict of str to str
@@ -62,6 +67,7 @@ class InputsSpec(BaseModel):
     budget: bool = True
     network: bool = True
     window: str | None = None
+    yield_sink: Literal["land", "net_land"] = "land"
     regions: list[str] | None = None
     basis: dict[str, str] = Field(default_factory=dict)
     mass: float = Field(default=0.9, gt=0.0, lt=1.0)

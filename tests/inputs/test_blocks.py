@@ -70,7 +70,7 @@ def test_suitability_is_the_weight_over_the_sum():
 
 def test_budget_block_picks_by_rank_of_the_land_sink():
     land, ocean = np.array([3.0, 1.0, 2.0]), np.array([30.0, 10.0, 20.0])
-    block = BudgetBlock(Slot(0), np.argsort(land), land, ocean)
+    block = BudgetBlock(Slot(0), np.argsort(land), land, ocean, land)
     names = ("land_sink", "ocean_sink", "land_sink_ratio")
     out = {name: np.empty(3) for name in names} | {"budget_draw": np.empty(3, dtype=np.int64)}
     block.fill(np.array([[0.1], [0.5], [0.9]]), out)

@@ -252,6 +252,17 @@ class TestNetwork:
 class TestSpareShocks:
     """A network without disturbance nodes leaves shocks to the claim on their probability."""
 
+    @pytest.fixture(autouse=True)
+    def _without_modes(self, monkeypatch):
+        # The small network has no deployment modes either, which drivers refuse.
+        monkeypatch.setattr(network, "require_deployment_modes", lambda net: None)
+
+    def test_a_network_without_modes_is_refused(self, claims, monkeypatch):
+        monkeypatch.undo()
+        small = network.network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
+        with pytest.raises(InputError, match="deployment_mode"):
+            drivers(InputsSpec(tables=4), network=small, claims=claims)
+
     def test_each_region_and_period_has_its_own_chance(self, claims):
         small = network.network_from_tables({"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]})
         spare = drivers(InputsSpec(tables=4), network=small, claims=claims)

@@ -271,6 +271,18 @@ class TestRefused:
         with pytest.raises(InputError, match=r"no such window.*2004-2013"):
             drivers(InputsSpec(window="2004-2013"), budget=posterior, claims=claims)
 
+    def test_yields_may_follow_the_land_sink_net_of_land_use(self, posterior, claims):
+        drawn = sample(drivers(InputsSpec(yield_sink="net_land"), budget=posterior, claims=claims), 64, rng=1)
+        flux = posterior["posterior"]["window_flux"].sel(window="2014-2023")
+        flux_components = list(flux["component"].values)
+        flux = flux.transpose("chain", "draw", "component").values.reshape(-1, 5)
+        net = flux[:, flux_components.index("land")] - flux[:, flux_components.index("land_use")]
+        expected = net[drawn["budget_draw"].values] / net.mean()
+        np.testing.assert_allclose(drawn["land_sink_ratio"], expected, rtol=1e-12)
+        gone = posterior["posterior"].to_dataset().drop_sel(component="land_use")
+        with pytest.raises(InputError, match=r"lacks a sink.*'land_use'"):
+            drivers(InputsSpec(yield_sink="net_land"), budget=xr.DataTree.from_dict({"posterior": gone}))
+
     def test_a_land_source_cannot_scale(self, posterior, claims):
         tree = xr.DataTree.from_dict(
             {"posterior": xr.Dataset({"window_flux": -posterior["posterior"]["window_flux"]})}
