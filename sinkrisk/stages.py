@@ -119,7 +119,12 @@ def _simulate(context: Context, into: Path) -> StageOutput:
     store(outcomes, into / "outcomes.zarr")
     tables = [portfolio.plan_table(plans) for plans in sets]
     write_table(pd.concat(tables, ignore_index=True), into / "portfolios.csv")
-    return StageOutput(checks=checks)
+    level = context.spec.level
+    traced = portfolio.trace_table(outcomes, level=level)
+    write_table(traced, into / "tracing.csv")
+    write_table(portfolio.binding_table(outcomes, level=level), into / "binding.csv")
+    write_table(portfolio.limiting_table(drawn), into / "limiting.csv")
+    return StageOutput(checks=checks, notes=[portfolio.trace_sentence(traced)])
 
 
 # --- scenarios and optimum --------------------------------------------------------------------
@@ -292,8 +297,9 @@ def stages() -> tuple[Stage, ...]:
             no_portfolios, _inputs, ("inputs.nc", "drivers.csv"),
         ),
         Stage(
-            "simulate", ("inputs",), lambda c: [section(c, "portfolios"), library(c)],
-            no_portfolios, _simulate, ("outcomes.zarr", "portfolios.csv"),
+            "simulate", ("inputs",), lambda c: [c.spec.level, section(c, "portfolios"), library(c)],
+            no_portfolios, _simulate,
+            ("outcomes.zarr", "portfolios.csv", "tracing.csv", "binding.csv", "limiting.csv"),
         ),
         Stage(
             "scenarios", ("simulate",), lambda c: [c.spec.seed, section(c, "scenarios")],

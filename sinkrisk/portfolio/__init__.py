@@ -87,6 +87,12 @@ if TYPE_CHECKING:
         ranking_table as ranking_table,
         summary_table as summary_table,
     )
+    from sinkrisk.portfolio.tracing import (
+        binding_table as binding_table,
+        limiting_table as limiting_table,
+        trace_sentence as trace_sentence,
+        trace_table as trace_table,
+    )
     from sinkrisk.portfolio.valuing import (
         learning_sentence as learning_sentence,
         net_benefit as net_benefit,
@@ -113,6 +119,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "abatement_curves": ".abatement",
         "abatement_sentence": ".abatement",
         "abatement_table": ".abatement",
+        "binding_table": ".tracing",
+        "limiting_table": ".tracing",
+        "trace_sentence": ".tracing",
+        "trace_table": ".tracing",
         "buffer_table": ".buffering",
         "carbon_at_risk": ".buffering",
         "compare_portfolios": ".deciding",

@@ -1,0 +1,133 @@
+"""Steps from plan to net removal, against counts by hand and the identities of the ledgers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from sinkrisk import portfolio
+from sinkrisk.errors import InputError
+from sinkrisk.portfolio.tracing import STEPS
+
+from .conftest import build_drawn
+from .made_outcomes import constant_outcomes
+
+YEARS = 76.0
+"""Years of the three periods of the made outcomes."""
+
+
+@pytest.fixture(scope="module")
+def drawn() -> xr.Dataset:
+    return build_drawn(n=48, seed=3)
+
+
+@pytest.fixture(scope="module")
+def outcomes(drawn) -> xr.Dataset:
+    pathways, periods = drawn["pathway"].values, drawn["period"].values
+    planned = np.random.default_rng(5).uniform(0.0, 1.5, (3, len(pathways), len(periods)))
+    planned[2] = 0.0
+    plans = xr.Dataset(
+        {"planned": (("portfolio", "pathway", "period"), planned, {"units": "GtCO2/yr"})},
+        coords={"portfolio": ["a", "b", "empty"], "pathway": pathways, "period": periods},
+    )
+    plans["planned"].loc[{"portfolio": "empty", "pathway": "daccs"}] = 1e-6
+    return portfolio.simulate(drawn, plans)
+
+
+def test_steps_are_counted_by_hand():
+    made = constant_outcomes(
+        {
+            "planned": [4.0, 2.0, 1.0], "deployed": [1.0, 1.0, 0.5], "received": [0.0, 0.2, 0.0],
+            "reallocated": [0.2, 0.0, 0.0], "limited": [2.0, 0.5, 0.25], "scarce": [0.3, 0.1, 0.0],
+            "withheld": [0.5, 0.4, 0.25], "avoided": [0.0, 0.0, 0.5], "removed": [1.0, 1.0, 0.0],
+            "uncounted": [0.0, 0.2, 0.0], "returned": [0.1, 0.3, 0.0], "process": [0.05, 0.0, 0.0],
+            "net": [0.85, 0.7, 0.0],
+        }
+    )  # fmt: skip
+    table = portfolio.trace_table(made)
+    by_hand = {
+        "planned": 7.0, "limited": -2.75, "scarce": -0.4, "withheld": -1.15, "captured": 2.7,
+        "reallocated": 0.2, "coupled": 0.0, "avoided": -0.5, "utilised": 0.0, "uncounted": -0.2,
+        "saturated": 0.0, "removed": 2.0, "returned": -0.4, "process": -0.05, "foregone": 0.0,
+        "non_co2": 0.0, "net": 1.55,
+    }  # fmt: skip
+    assert table["step"].tolist() == list(by_hand)
+    assert table["mean"].to_numpy() == pytest.approx(YEARS * np.array(list(by_hand.values())))
+    assert table["share"].to_numpy() == pytest.approx(np.array(list(by_hand.values())) / 7.0)
+    assert not (np.signbit(table["mean"]) & (table["mean"] == 0.0)).any()
+
+
+def test_changes_add_up_to_levels_for_every_portfolio(outcomes):
+    table = portfolio.trace_table(outcomes)
+    assert len(table) == 3 * len(STEPS)
+    for _, rows in table.groupby("portfolio", sort=False):
+        at = 0.0
+        for row in rows.to_dict("records"):
+            if row["role"] == "change":
+                at += row["mean"]
+            elif row["role"] == "level" and row["step"] != "planned":
+                assert row["mean"] == pytest.approx(at, rel=1e-9, abs=1e-9)
+            if row["role"] == "level":
+                at = row["mean"]
+        assert (rows["low"] <= rows["high"]).all()
+
+
+def test_probability_weights_are_repetition(outcomes):
+    flat = outcomes.drop_vars("probability", errors="ignore")
+    picked = np.repeat(np.arange(48), np.tile([1, 3], 24))
+    weight = np.tile([1.0, 3.0], 24) / 96.0
+    weighted = portfolio.trace_table(flat, probability=weight)
+    repeated = portfolio.trace_table(flat.isel(sample=picked))
+    assert weighted["mean"].to_numpy() == pytest.approx(repeated["mean"].to_numpy())
+
+
+def test_the_sentence_names_best_worst_and_the_largest_loss(outcomes):
+    table = portfolio.trace_table(outcomes)
+    text = portfolio.trace_sentence(table)
+    net = table[table["step"] == "net"].set_index("portfolio")["share"]
+    assert f"{net.max():.2f} t become net removal with {net.idxmax()}" in text
+    assert f"t with {net.idxmin()}, the least" in text
+
+
+def test_binding_counts_draws_and_tonnes():
+    made = constant_outcomes({"planned": 2.0}, n=4)
+    cut = np.zeros((4, 1, 2, 3))
+    cut[0, 0, 0, 2], cut[1, 0, 0, 2], cut[2, 0, 1, 0] = 0.6, 0.2, 1e-12
+    made["scarcity_by_resource"] = (("sample", "portfolio", "resource", "period"), cut)
+    made = made.assign_coords(resource=["land", "water"])
+    table = portfolio.binding_table(made, level=0.5)
+    row = table[(table["resource"] == "land") & (table["period"] == "long_term")].iloc[0]
+    # Three pathways plan 2 each.
+    assert row["probability_binds"] == 0.5
+    assert row["mean"] == pytest.approx(0.2)
+    assert row["share"] == pytest.approx(0.2 / 6.0)
+    rest = table.drop(index=row.name)
+    # What rounding leaves does not bind.
+    assert (rest["probability_binds"] == 0.0).all()
+    assert portfolio.binding_table(constant_outcomes({"planned": 2.0})).empty
+
+
+def test_limits_are_those_of_the_capacity_weighted_by_region(drawn):
+    table = portfolio.limiting_table(drawn)
+    assert table.groupby(["pathway", "period"])["probability"].sum().to_numpy() == pytest.approx(1.0)
+    found = portfolio.capacity(drawn)["limiting"]
+    share = drawn["suitability_share"]
+    growth = str(found.attrs["flag_meanings"]).split().index("growth")
+    expected = (share * (found == growth)).sum("region").mean("sample")
+    for row in table[table["limit"] == "growth"].to_dict("records"):
+        cell = expected.sel(pathway=row["pathway"], period=row["period"]).item()
+        assert row["probability"] == pytest.approx(cell)
+    again = portfolio.limiting_table(drawn, block=7)
+    assert again["probability"].to_numpy() == pytest.approx(table["probability"].to_numpy())
+
+
+def test_bad_arguments_are_named(outcomes):
+    with pytest.raises(InputError, match="saturated"):
+        portfolio.trace_table(outcomes.drop_vars(["saturated", "net"]))
+    with pytest.raises(InputError, match="level"):
+        portfolio.trace_table(outcomes, level=1.0)
+    with pytest.raises(InputError, match="least"):
+        portfolio.binding_table(outcomes, least=0.0)
+    with pytest.raises(InputError, match="planned"):
+        portfolio.binding_table(outcomes.drop_vars("planned"))
