@@ -1,7 +1,8 @@
 """The command line: thin, fast to start, and the only place where an error becomes an exit code.
 
 Exit 0 on success, 2 on bad input with one message and no traceback, 3 when the convergence gate
-refuses, 130 when interrupted. What the user asked for goes to standard output, everything else to standard error.
+refuses, 130 when interrupted. What the user asked for goes to standard output, everything else to
+standard error.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from sinkrisk import __version__
-from sinkrisk.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNCONVERGED, SinkriskError
+from sinkrisk.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_UNCONVERGED,
+    ImbalanceWarning,
+    SinkriskError,
+)
 
 app = typer.Typer(
     name="sinkrisk",
@@ -134,10 +141,14 @@ def reconcile(
     ] = None,
 ) -> None:
     """Reconcile a carbon budget and print it with its intervals and the imbalance's attribution."""
-    from sinkrisk import texts
+    import warnings
 
-    typer.echo(
-        texts.reconcile_text(
+    from sinkrisk import interrupts, texts
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=ImbalanceWarning)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"sinkrisk: warning: {message}", err=True)
+        text = texts.reconcile_text(
             observations,
             model=model,
             attribution=attribution,
@@ -148,7 +159,8 @@ def reconcile(
             level=level,
             out=out,
         )
-    )
+    interrupts.check()
+    typer.echo(text)
 
 
 @app.command()
@@ -237,9 +249,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; the console script's entry."""
     from sinkrisk import interrupts
 
-    interrupts.watch()
     try:
-        app(args=arguments)
+        with interrupts.watch():
+            app(args=arguments)
     except (KeyboardInterrupt, SystemExit) as stopped:
         # Typer turns an interrupt into a quiet exit, and a command may have finished in spite of one.
         if isinstance(stopped, SystemExit) and stopped.code != EXIT_INTERRUPTED and not interrupts.pressed():

@@ -14,6 +14,7 @@ from typing import Any
 
 EXIT_BAD_INPUT = 2
 EXIT_UNCONVERGED = 3
+EXIT_INTERRUPTED = 130
 
 MOST_SHOWN = 60
 """Problems a message shows: one cause can give hundreds, and nobody reads them."""

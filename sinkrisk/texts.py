@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def _aligned(frame: pd.DataFrame, digits: int = 3) -> str:
-    return frame.to_string(index=False, float_format=lambda x: f"{x:.{digits}f}", na_rep="")
+    def shown(x: float) -> str:
+        text = f"{x:.{digits}f}"
+        # What rounds to nothing has no sign.
+        return text.removeprefix("-") if float(text) == 0.0 else text
+
+    return frame.to_string(index=False, float_format=shown, na_rep="")
 
 
 def reconcile_text(
@@ -32,50 +39,74 @@ def reconcile_text(
     out: Path | None,
 ) -> str:
     """Reconcile a table and return it as text; write ``budget.csv`` and ``attribution.csv`` to `out`."""
-    from sinkrisk import budget
+    from sinkrisk import budget, interrupts
+    from sinkrisk.budget.arguments import check_level
 
-    tree = budget.reconcile(
-        budget.budget_observations(observations, model),
-        model=model,
-        draws=draws,
-        rng=seed,
-        attribution=attribution,
-        errors=errors,
-        series=series,
-    )
+    # Whatever can be refused is refused before minutes of sampling.
+    check_level(level)
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(Problem("--out is a file, not a folder", got=str(out)))
+    with _told("sinkrisk.budget"):
+        tree = budget.reconcile(
+            budget.budget_observations(observations, model),
+            model=model,
+            draws=draws,
+            rng=seed,
+            attribution=attribution,
+            errors=errors,
+            series=series,
+            check=False,
+        )
+    interrupts.check()
     checks = budget.diagnose(tree)
     budget.gate(checks)
     table = budget.summarise_budget(tree, level=level)
     shares = budget.attribute_imbalance(tree, level=level)
     parts = [
         f"{table['unit'].iloc[0]}; {table['interval_kind'].iloc[0]} {level:.0%} intervals; model {model}",
+        "stated_sd, imbalance_sd, sd and what stands after +- are standard deviations",
         _aligned(table[["window", "component", "stated", "stated_sd", "mean", "sd", "low", "high"]]),
         "",
-        "Where the imbalance goes (adjustments sum to the reported imbalance):",
-        _aligned(
-            shares[
-                [
-                    "window",
-                    "component",
-                    "adjustment_mean",
-                    "adjustment_share",
-                    "variance_share",
-                    "reported_imbalance",
-                    "imbalance_sd",
-                ]
-            ]
-        ),
+        *_attribution_lines(shares),
         "",
         budget.budget_result(tree, level=level).sentence,
         *(f"note: {check.text}" for check in checks if check.passed is None),
     ]
     if out is not None:
-        if out.exists() and not out.is_dir():
-            raise InputError(Problem("--out is a file, not a folder", got=str(out)))
         for name, frame in (("budget.csv", table), ("attribution.csv", shares)):
             files.write_text(out / name, frame.to_csv(index=False, lineterminator="\n"))
             parts.append(str(out / name))
     return "\n".join(parts)
+
+
+def _attribution_lines(shares: pd.DataFrame) -> list[str]:
+    left_out = shares.attrs.get("not_attributed", [])
+    said = f"No imbalance where closure determines a component: {', '.join(left_out)}." if left_out else ""
+    if shares.empty:
+        return [said or "No window states every component, so no imbalance is reported."]
+    columns = [
+        "window", "component", "adjustment_mean", "adjustment_low", "adjustment_high", "variance_share",
+        "reported_imbalance", "imbalance_sd",
+    ]  # fmt: skip
+    title = "Where the imbalance goes (adjustments sum to the reported imbalance):"
+    return [title, _aligned(shares[columns]), *filter(None, [said])]
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Show on a terminal what a part of the library logs of its progress."""
+    log = logging.getLogger(name)
+    if not sys.stderr.isatty():
+        yield
+        return
+    handler, level = logging.StreamHandler(sys.stderr), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def priors_check_text(out: Path | None = None) -> tuple[str, bool]:
@@ -213,8 +244,7 @@ def data_check_text(file: Path) -> tuple[str, bool]:
     from sinkrisk import priors
 
     if file.suffix.lower() == ".csv":
-        table = priors.load_observations(file)
-        return f"ok    {len(table)} observations of {table['component'].nunique()} components", False
+        return _check_observations(priors.load_observations(file))
     book = priors.read_workbook(file)
     rows = book.observations
     named = f"release {book.release}" + (f" v{book.version}" if book.version else "")
@@ -226,3 +256,25 @@ def data_check_text(file: Path) -> tuple[str, bool]:
     marks = {True: "ok  ", False: "FAIL", None: "info"}
     lines.extend(f"{marks[c.passed]}  {c.name}: {c.text}" for c in checks)
     return "\n".join(lines), any(c.passed is False for c in checks)
+
+
+def _check_observations(table: pd.DataFrame) -> tuple[str, bool]:
+    """Return what an observation table holds, and whether the sums of a budget of it are beyond belief."""
+    from sinkrisk import budget
+    from sinkrisk.budget.balancing import find_misfits
+    from sinkrisk.budget.identity import DERIVED, REQUIRED, SIGNS
+
+    lines = [f"ok    {len(table)} observations of {table['component'].nunique()} components"]
+    failed = False
+    for geography, rows in table.groupby("geography", sort=False):
+        if not set(REQUIRED) <= set(rows["component"]):
+            continue
+        mine = rows[rows["component"].isin([*SIGNS, *DERIVED])]
+        mine.attrs = table.attrs
+        # Members beside their assessed series are a choice to make, not a fault of the file.
+        misfits = find_misfits(budget.prepare_rows(mine, series="assessed").rows)
+        failed |= bool(misfits)
+        lines.extend(f"FAIL  closure, {geography}: {misfit.text}" for misfit in misfits)
+        if not misfits:
+            lines.append(f"ok    closure, {geography}: the stated means of no window leave 4 of their sds")
+    return "\n".join(lines), failed

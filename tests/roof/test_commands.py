@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
 
@@ -181,6 +183,100 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     code, _, err = _call("run", "global", "--out", str(tmp_path), capsys=capsys)
     assert code == 130
     assert "start the same command again to go on" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("reconcile", "global"), ("priors", "check"), ("data", "check", "x.csv")]
+)
+def test_an_interrupt_ends_every_command_with_one_line_and_130(arguments, capsys, monkeypatch):
+    from sinkrisk import texts
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for name in ("reconcile_text", "priors_check_text", "data_check_text"):
+        monkeypatch.setattr(texts, name, interrupted)
+    code, out, err = _call(*arguments, capsys=capsys)
+    assert (code, out, err) == (130, "", "\nsinkrisk: interrupted, nothing is kept\n")
+
+
+def test_an_interrupt_that_a_callback_swallowed_still_ends_the_command(capsys, monkeypatch):
+    """Numba's callbacks print and ignore exceptions; the flag beside the exception does not get lost."""
+    from sinkrisk import texts
+
+    def swallowed(*_, **__):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return "a table"
+
+    monkeypatch.setattr(texts, "reconcile_text", swallowed)
+    # A shell starts jobs in the background deaf to interrupts, and Python then leaves them so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    code, out, err = _call("reconcile", "global", capsys=capsys)
+    assert (code, out) == (130, "")
+    assert err.strip() == "sinkrisk: interrupted, nothing is kept"
+    monkeypatch.setattr(texts, "reconcile_text", lambda *_, **__: "a table")
+    assert _call("reconcile", "global", capsys=capsys)[:2] == (0, "a table\n")
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--out", "{file}"), "--out is a file, not a folder"),
+        (("--level", "90"), "90.0 % is 0.9"),
+        (("--draws", "0"), "key 'draws': must be a whole number of at least 8"),
+    ],
+)
+def test_reconcile_refuses_before_sampling(arguments, said, tmp_path, capsys, monkeypatch):
+    def sampled(*_, **__):
+        raise AssertionError("the sampler was started")
+
+    monkeypatch.setattr("sinkrisk.budget.hierarchical.sample_parameters", sampled)
+    file = tmp_path / "file"
+    file.write_text("")
+    code, _, err = _call("reconcile", "global", *(a.format(file=file) for a in arguments), capsys=capsys)
+    assert code == 2
+    assert said in err
+
+
+def test_tables_that_state_no_budget_are_not_offered(capsys):
+    code, _, err = _call("reconcile", "ecosystems", capsys=capsys)
+    assert code == 2
+    assert "no budget in this table: got 'ecosystems'; allowed: global, china, ocean;" in err
+    assert "reconcile_ecosystems()" in err
+
+
+def test_the_answer_of_a_closed_budget_says_what_its_figures_are(capsys, tmp_path):
+    names = ("fossil", "land_use", "atmosphere", "ocean", "land")
+    values = dict(zip(names, (9.7, 1.1, 5.2, 2.9, 3.2), strict=True))
+    table = "\n".join(f"{name},2014,2023,{value},0.5,GtC/yr" for name, value in values.items())
+    path = tmp_path / "mine.csv"
+    path.write_text(f"component,start,end,value,sd,unit\n{table}\n")
+    code, out, err = _call("reconcile", str(path), "--model", "closed", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert "are standard deviations" in out
+    assert "adjustment_low" in out
+    assert "adjustment_share" not in out
+    assert "-0.000" not in out
+    # Without one component nothing is left to attribute, and no empty table is printed.
+    path.write_text(path.read_text().replace("land,2014,2023,3.2,0.5,GtC/yr\n", ""))
+    code, out, _ = _call("reconcile", str(path), "--model", "closed", capsys=capsys)
+    assert code == 0
+    assert "No imbalance where closure determines a component: 2014-2023." in out
+    assert "Columns" not in out
+    # A slip of a unit is told before anything else, in one line, and fails the check of the file.
+    path.write_text(f"component,start,end,value,sd,unit\n{table}\n".replace("9.7", "35.6"))
+    code, _, err = _call("reconcile", str(path), "--model", "closed", capsys=capsys)
+    assert code == 0
+    assert err.startswith("sinkrisk: warning: the stated means of 2014-2023 leave +25.40 GtC/yr")
+    code, out, _ = _call("data", "check", str(path), capsys=capsys)
+    assert code == 2
+    assert "FAIL  closure, global: the stated means of 2014-2023 leave" in out
+    path.write_text(f"component,start,end,value,sd,unit\n{table}\n")
+    code, out, _ = _call("data", "check", str(path), capsys=capsys)
+    assert code == 0
+    assert "ok    closure, global" in out
 
 
 def test_the_package_runs_as_a_module():
