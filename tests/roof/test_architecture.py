@@ -16,7 +16,7 @@ import sinkrisk
 PACKAGE = Path(sinkrisk.__file__).parent
 ROOT = PACKAGE.parent
 
-GROUND = ["errors", "lazy", "units", "rng", "files", "results", "provenance"]
+GROUND = ["errors", "interrupts", "lazy", "units", "rng", "files", "results", "provenance"]
 ROOMS = [
     "risk", "priors", "budget", "network", "inputs", "portfolio",
     "sensitivity", "scenarios", "plots", "reporting",
