@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from sinkrisk.budget.arguments import check_level
 from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.structure import FloatArray
 from sinkrisk.budget.summarising import (
     INTERVAL_KIND,
-    check_level,
     equal_tailed,
     exact_moments,
     normal_interval,

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from sinkrisk.budget.arguments import check_level
 from sinkrisk.budget.cycle_table import load_carbon_cycle
 from sinkrisk.budget.identity import UNIT
-from sinkrisk.budget.summarising import INTERVAL_KIND, check_level, equal_tailed
+from sinkrisk.budget.summarising import INTERVAL_KIND, equal_tailed
+from sinkrisk.budget.trees import get_flux
 from sinkrisk.budget.windows import parse_window
 from sinkrisk.errors import InputError, Problem
 
@@ -77,7 +79,7 @@ def mid_year_excess(years: object, co2: xr.DataArray | pd.Series | None = None) 
 
 
 def sink_rates(
-    flux: xr.DataArray,
+    flux: xr.DataArray | xr.DataTree,
     co2: xr.DataArray | pd.Series | None = None,
     *,
     window: tuple[int, int] | None = None,
@@ -86,8 +88,8 @@ def sink_rates(
 
     Parameters
     ----------
-    flux : DataArray
-        GtC/yr by ``component`` and ``year``, with any dimensions of draws.
+    flux : DataArray or DataTree
+        GtC/yr by ``component`` and ``year``, with any dimensions of draws; or what `reconcile` returned.
     co2 : DataArray or Series, optional
         Annual mean CO2 in ppm; see `mid_year_excess`.
     window : tuple of int, optional
@@ -119,22 +121,48 @@ def sink_rates(
     return rate.rename("sink_rate").assign_attrs(units="1/yr", long_name="Sink per GtC of excess CO2")
 
 
-def airborne_fraction(flux: xr.DataArray) -> xr.DataArray:
-    """Return growth of the atmosphere over fossil and land-use emissions, draw by draw and year by year."""
+def airborne_fraction(flux: xr.DataArray | xr.DataTree) -> xr.DataArray:
+    """Return growth of the atmosphere over fossil and land-use emissions, draw by draw and year by year.
+
+    Parameters
+    ----------
+    flux : DataArray or DataTree
+        As of `sink_rates`.
+
+    Examples
+    --------
+    >>> flux = xr.DataArray([[9.0], [1.0], [4.5]], dims=("component", "year"),
+    ...     coords={"component": ["fossil", "land_use", "atmosphere"], "year": [2023]})
+    >>> airborne_fraction(flux).values
+    array([0.45])
+    """
     parts = _components(flux, ("fossil", "land_use", "atmosphere"))
     emitted = parts.sel(component="fossil", drop=True) + parts.sel(component="land_use", drop=True)
     fraction = parts.sel(component="atmosphere", drop=True) / emitted
     return fraction.rename("airborne_fraction").assign_attrs(units="1", long_name="Airborne fraction")
 
 
-def trends(values: xr.DataArray) -> xr.DataArray:
-    """Return the least-squares slope over the years, per decade, one for each draw."""
+def trends(values: xr.DataArray | xr.DataTree) -> xr.DataArray:
+    """Return the least-squares slope over the years, per decade, one for each draw.
+
+    Parameters
+    ----------
+    values : DataArray or DataTree
+        By ``year``; of what `reconcile` returned the annual fluxes.
+
+    Examples
+    --------
+    >>> flux = xr.DataArray([2.0, 2.1, 2.2], dims="year", coords={"year": [2021, 2022, 2023]})
+    >>> round(float(trends(flux.assign_attrs(units="GtC/yr"))), 6)
+    1.0
+    """
+    values = _by_year(values)
     years = values["year"] - values["year"].mean()
     slope = YEARS_PER_DECADE * (values * years).sum("year") / (years**2).sum("year")
     return slope.assign_attrs(units=f"{values.attrs.get('units', '1')} per decade")
 
 
-def trend_table(values: xr.DataArray, *, level: float = 0.9) -> pd.DataFrame:
+def trend_table(values: xr.DataArray | xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
     """Tabulate trends over draws.
 
     Parameters
@@ -273,7 +301,22 @@ def all_trends(flux: xr.DataArray, *, level: float = 0.9) -> pd.DataFrame:
     return whole.drop_duplicates(["quantity", "component", "start"]).reindex(columns=list(TREND_COLUMNS))
 
 
-def _components(flux: xr.DataArray, names: tuple[str, ...]) -> xr.DataArray:
+def _by_year(values: object) -> xr.DataArray:
+    """Return what is given by year; of a reconciled budget its annual fluxes."""
+    array = get_flux(values) if isinstance(values, xr.DataTree) else values
+    if isinstance(array, xr.DataArray) and "year" in array.dims:
+        return array
+    raise InputError(
+        Problem(
+            "values of other dimensions",
+            got=list(array.dims) if isinstance(array, xr.DataArray) else type(values).__name__,
+            allowed="a DataArray with dim 'year', or a reconciled budget of years",
+        )
+    )
+
+
+def _components(flux: xr.DataArray | xr.DataTree, names: tuple[str, ...]) -> xr.DataArray:
+    flux = _by_year(flux)
     if not {"component", "year"} <= set(flux.dims):
         allowed = "component and year, and any dimensions of draws"
         raise InputError(Problem("fluxes of other dimensions", got=list(flux.dims), allowed=allowed))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from sinkrisk.budget.arguments import check_level
 from sinkrisk.budget.convergence import rhat_and_ess
 from sinkrisk.budget.identity import SIGNS, UNIT
 from sinkrisk.budget.trees import get_flux, group, has_group
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 INTERVAL_KIND = "equal-tailed"
 """Kind of every interval the budget reports."""
-
-
-def check_level(level: float) -> float:
-    """Return the mass of an interval, or raise `InputError` when it is not between 0 and 1."""
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0.0 < level < 1.0:
-        raise InputError(
-            Problem("not the mass of an interval", got=level, allowed="0 < level < 1", key="level")
-        )
-    return float(level)
 
 
 def equal_tailed(draws: ArrayLike, level: float) -> tuple[float, float]:
@@ -159,7 +151,16 @@ def summarise_parameters(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFra
         When `level` is not between 0 and 1, or the model has no parameters (closed).
     """
     check_level(level)
-    prior, posterior = group(tree, "prior"), group(tree, "posterior")
+    posterior = group(tree, "posterior")
+    if not has_group(tree, "prior"):
+        raise InputError(
+            Problem(
+                f"the model '{tree.attrs.get('model', 'closed')}' has no parameters",
+                allowed="a tree of hierarchical, open or robust",
+                hint="it takes the stated sds as they are",
+            )
+        )
+    prior = group(tree, "prior")
     tables = []
     for name in prior.data_vars:
         after = posterior[name].transpose("chain", "draw", ...)

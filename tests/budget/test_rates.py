@@ -140,3 +140,13 @@ def test_bad_input_is_refused(series):
         rates.sink_rates(flux, pd.Series({2023: 419.0}))
     with pytest.raises(InputError, match="window outside"):
         rates.sink_rates(flux, window=(1950, 1960))
+
+
+def test_a_reconciled_budget_stands_for_its_annual_fluxes():
+    flux = xr.DataArray(
+        np.arange(1.0, 31.0).reshape(1, 1, 5, 6), dims=("chain", "draw", "component", "year"),
+        coords={"component": ["fossil", "land_use", "atmosphere", "ocean", "land"], "year": [*range(2018, 2024)]}
+    )  # fmt: skip
+    tree = xr.DataTree.from_dict({"posterior": flux.to_dataset(name="flux")})
+    for function in (rates.sink_rates, rates.airborne_fraction, rates.trends):
+        xr.testing.assert_identical(function(tree), function(flux))
