@@ -74,12 +74,13 @@ def find_misfits(rows: pd.DataFrame) -> list[Misfit]:
     if rows.empty:
         return []
     pooled = _pooled(rows)
-    wide = pooled.unstack("component")
-    if not set(REQUIRED) <= set(wide["mean"].columns):
+    means = pooled["mean"].unstack("component")
+    if not set(REQUIRED) <= set(means.columns):
         return []
-    names = [name for name in SIGNS if name in wide["mean"].columns]
-    mean = wide["mean"][names].dropna(subset=list(REQUIRED)).fillna(0.0)
-    variance = wide["variance"][names].loc[mean.index].fillna(0.0)
+    names = [name for name in SIGNS if name in means.columns]
+    means = means.loc[means[list(REQUIRED)].notna().all(axis=1), names]
+    variance = pooled["variance"].unstack("component").loc[means.index, names].fillna(0.0)
+    mean = means.fillna(0.0)
     signs = np.array([SIGNS[name] for name in names])
     imbalance = mean.to_numpy() @ signs
     sd = np.sqrt(variance.to_numpy().sum(axis=1))

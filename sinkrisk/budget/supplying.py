@@ -79,11 +79,13 @@ def smooth_shares(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     rows, notes = rows.copy(), []
     candidates = ((rows["sd_basis"] == "stated") & (rows["value"] != 0)).to_numpy()
-    for (component, _, _, estimate), places in rows.groupby(_SERIES, sort=False).indices.items():
-        places = places[candidates[places]]
+    for positions in rows.groupby(_SERIES, sort=False).indices.values():
+        series = np.asarray(positions, dtype=np.intp)
+        places = series[candidates[series]]
         if len(places) < _FEWEST:
             continue
         stated = rows.iloc[places]
+        component, estimate = str(stated["component"].iloc[0]), str(stated["estimate"].iloc[0])
         share = _constant_share(stated)
         if share is None:
             continue

@@ -143,9 +143,10 @@ def test_bad_input_is_refused(series):
 
 
 def test_a_reconciled_budget_stands_for_its_annual_fluxes():
+    names = ["fossil", "land_use", "atmosphere", "ocean", "land"]
     flux = xr.DataArray(
         np.arange(1.0, 31.0).reshape(1, 1, 5, 6), dims=("chain", "draw", "component", "year"),
-        coords={"component": ["fossil", "land_use", "atmosphere", "ocean", "land"], "year": [*range(2018, 2024)]}
+        coords={"component": names, "year": [*range(2018, 2024)]},
     )  # fmt: skip
     tree = xr.DataTree.from_dict({"posterior": flux.to_dataset(name="flux")})
     for function in (rates.sink_rates, rates.airborne_fraction, rates.trends):
