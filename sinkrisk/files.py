@@ -163,7 +163,9 @@ def _refuse_deep(text: str, found: Problems) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_YAML_DEPTH:
-            found.add(f"nested deeper than {MAX_YAML_DEPTH} levels", row=event.start_mark.line + 1)
+            mark = event.start_mark
+            row = None if mark is None else mark.line + 1
+            found.add(f"nested deeper than {MAX_YAML_DEPTH} levels", row=row)
             found.raise_if_any()
 
 

@@ -116,8 +116,8 @@ def collapse_cascades(
         Columns class, region, period, removal (GtCO2 over the period), one row a cell and period;
         needed for `lost`. Of a plan by pathway, region and period: sum over the pathways of a class.
     delivered : mapping, optional
-        Mode -> share of the planned removal delivered, with `planned`: for example the means of the
-        drivers `mode_fraction` (table `claims` of the priors) over draws.
+        Mode -> share of the planned removal delivered, with `planned`: for example 1, the claims
+        `fraction_throttled` and `fraction_passive_redundancy` of the priors, and 0.
     widespread : float
         Share of cells collapsed from which a collapse counts as widespread.
     mass, samples, rng

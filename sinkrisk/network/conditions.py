@@ -135,7 +135,7 @@ def _likelihood(net: Network, name: str, value: Likelihood, found: Problems) -> 
     states = net.nodes[name].states
     place = f"evidence.{name}"
     if isinstance(value, pd.Series):
-        value = value.to_dict()
+        value = {str(state): number for state, number in value.items()}
     if isinstance(value, Mapping):
         # A list first: every unknown state is reported, not only the first.
         known = [_state(net, name, state, "evidence", found) for state in value]
@@ -168,4 +168,4 @@ def _likelihood(net: Network, name: str, value: Likelihood, found: Problems) -> 
             key=place,
         )
         return None
-    return numbers / numbers.max()
+    return np.asarray(numbers / numbers.max(), dtype=float)

@@ -64,8 +64,11 @@ def as_scenarios(net: Network, given: Scenarios | Scenario) -> dict[str, Scenari
         given = [given]
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InputError(Problem("scenarios", got=given, allowed=allowed))
-    named = isinstance(given, Mapping)
-    pairs = list(given.items()) if named else [(getattr(entry, "name", ""), entry) for entry in given]
+    pairs: list[tuple[str, object]]
+    if isinstance(given, Mapping):
+        pairs = list(given.items())
+    else:
+        pairs = [(getattr(entry, "name", ""), entry) for entry in given]
     found = Problems()
     result: dict[str, Scenario] = {}
     for name, entry in pairs:

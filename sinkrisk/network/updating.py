@@ -53,12 +53,17 @@ class Observed:
     counts : ndarray of int64 (parent states ..., states)
     sources : tuple of str
         Where the counts come from.
+    file : str or None
+    at : int or None
+        File and row of the first of them, for messages.
     """
 
     rule: str
     nodes: tuple[str, ...]
     counts: Counts
     sources: tuple[str, ...] = ()
+    file: str | None = None
+    at: int | None = None
 
 
 def updated(net: Network, events: TableSource, *, local: bool = False, ranked: Drawn = "refuse") -> Network:
@@ -68,7 +73,8 @@ def updated(net: Network, events: TableSource, *, local: bool = False, ranked: D
     ----------
     net : Network
     events : path or DataFrame
-        See `events.read_events`.
+        Columns node, given, state, count, ...: see `read_events`. ``given`` holds the states of all
+        parents as ``parent=state; parent=state``.
     local : bool
         False: counts of nodes that share a rule of a plate are pooled on it, and move every node of
         it. True: a node with counts gets a table of its own; what that table still doubts it shares
@@ -135,7 +141,8 @@ def observed(net: Network, events: TableSource, *, local: bool = False) -> list[
         rule = net.nodes[cell.node].rule
         key = cell.node if local else rule
         if key not in groups:
-            groups[key] = Observed(rule, (), np.zeros(net.tables[cell.node].shape, dtype=np.int64))
+            counts = np.zeros(net.tables[cell.node].shape, dtype=np.int64)
+            groups[key] = Observed(rule, (), counts, file=frame.attrs.get("path"), at=cell.at)
         before = groups[key]
         before.counts[(*cell.row, cell.state)] += int(count)
         groups[key] = dataclasses.replace(
@@ -162,17 +169,20 @@ def conjugate_rules(
     pairs = []
     for seen in groups:
         rule, node = net.rules[seen.rule], seen.nodes[0]
+        found.file = seen.file
         _refuse_impossible(net, seen, found)
         if not np.isfinite(rule.equivalent_sample_size):
             found.add(
                 f"node '{node}': counts cannot move a table that is certain",
                 got="equivalent sample size inf",
+                row=seen.at,
                 hint="give the table a finite equivalent sample size",
             )
         elif is_drawn(rule) and ranked == "refuse":
             kind = "ranked" if rule.ranked is not None else "noisy-max"
             found.add(
                 f"node '{node}': no conjugate update of a {kind} table, which draws its parameters",
+                row=seen.at,
                 hint="reweigh a bank of table draws, or ask for ranked='full'",
             )
         elif not found:
@@ -189,6 +199,7 @@ def _refuse_impossible(net: Network, seen: Observed, found: Problems) -> None:
         found.add(
             f"node '{node}': counts of a state that the table holds impossible",
             got=f"{net.nodes[node].states[state]}" + (f" given {given}" if given else ""),
+            row=seen.at,
             hint="no count makes a probability of nought positive: mend the table",
         )
 

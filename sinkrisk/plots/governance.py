@@ -148,7 +148,8 @@ def plot_jurisdictions(
         For tables without the columns, and a table without ranks.
     """
     if isinstance(table, JurisdictionRanking):
-        table, ranks = table.table, table.ranks
+        ranks = table.ranks
+        table = table.table
     if ranks is None:
         raise InputError(
             Problem("jurisdictions: no ranks", hint="give what network.rank_jurisdictions returns as it is")
@@ -222,38 +223,40 @@ def plot_entry_sensitivity(table: pd.DataFrame, most: int = 12) -> Figure:
     require_table(table, columns, numeric=numbers, name="sensitivities")
     if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 1:
         raise InputError(Problem("bars of a tornado", got=most, allowed="a positive integer", key="most"))
-    rows = list(table.head(most).itertuples(index=False))
+    shown = table.head(most)
     labels = []
-    for row in rows:
-        what = f"{readable(row.base)}: {readable(str(row.parameter))}"
-        where = ", ".join(filter(None, (str(row.given), str(row.state))))
+    words = shown[["base", "parameter", "given", "state"]].astype(str)
+    for base, parameter, given, state in words.to_numpy():
+        what = f"{readable(base)}: {readable(parameter)}"
+        where = ", ".join(filter(None, (given, state)))
         label = f"{what} ({readable(where)})" if where else what
         labels.append(textwrap.shorten(label, 66, placeholder=" …"))
     stated = 100.0 * float(table["target"].iloc[0])
     with style.styled():
-        figure = style.new_figure(0.44 * len(rows) + 1.5)
+        figure = style.new_figure(0.44 * len(shown) + 1.5)
         axes = figure.subplots()
-        y = np.arange(len(rows))
+        y = np.arange(len(shown))
         for ends, colour, label in (
             ("at_low", style.ORANGE, "number at the low end of its interval"),
             ("at_high", style.BLUE, "at the high end"),
         ):
-            there = np.array([100.0 * getattr(row, ends) for row in rows])
+            there = 100.0 * shown[ends].to_numpy(dtype=float)
             axes.barh(y, there - stated, left=stated, color=colour, height=0.6, label=label)
-        for at, row in enumerate(rows):
-            text = f"{row.value:.2g} ({row.low:.2g} to {row.high:.2g})"
-            right = max(row.at_low, row.at_high, row.target)
+        furthest = shown[["at_low", "at_high", "target"]].to_numpy(dtype=float).max(axis=1)
+        for at, right in enumerate(furthest):
+            value, low, high = (float(shown[name].iloc[at]) for name in ("value", "low", "high"))
+            text = f"{value:.2g} ({low:.2g} to {high:.2g})"
             axes.annotate(
                 text, (100.0 * right, at), (4, 0), textcoords="offset points", va="center", fontsize=8.0
             )
         axes.axvline(stated, color=style.INK, linewidth=0.9)
         axes.set_yticks(y, ["\n".join(textwrap.wrap(label, 40)) for label in labels])
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.margins(x=0.22)
         axes.set_xlabel("probability, %")
         style.light_grid(axes, "x")
         figure.legend(loc="outside upper center", ncols=2)
-        rest = len(table) - len(rows)
+        rest = len(table) - len(shown)
         style.caption(
             figure,
             f"The probability asked about is {stated:.1f} % as the tables are stated (line). Each bar moves "

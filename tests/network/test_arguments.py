@@ -171,3 +171,15 @@ def test_the_shipped_network_explains_a_collapse(governance):
     found = network.most_probable(governance, {"deployment_mode__ocean__open_ocean__near_term": "collapse"})
     assert found.states
     assert len(found.words) < 400
+
+
+def test_counts_on_tables_that_cannot_learn_name_file_and_row(governance, tmp_path):
+    path = tmp_path / "events.csv"
+    name = "policy_support__arid_zones__near_term"
+    path.write_text(
+        "node,given,state,count\n"
+        "disturbance__arid_zones__near_term,climate_shock=shock,shock,3\n"
+        f"{name},governance_capacity=robust; climate_ambition=low,stable,3\n"
+    )
+    with pytest.raises(InputError, match=r"events\.csv, row 3: node 'policy_support.*no conjugate update"):
+        network.updated(governance, path)

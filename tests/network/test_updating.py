@@ -216,7 +216,7 @@ def test_every_table_that_cannot_be_updated_is_named_at_once(net):
 
 def test_a_certain_table_does_not_learn():
     assert _message(_pair(size=np.inf), FIRES) == (
-        "node 'fire': counts cannot move a table that is certain: got 'equivalent sample size inf'; "
+        "row 1: node 'fire': counts cannot move a table that is certain: got 'equivalent sample size inf'; "
         "give the table a finite equivalent sample size"
     )
 
