@@ -28,8 +28,8 @@ ROUNDING = 64 * np.finfo(float).eps
 BATCH = 100
 """Bootstrap resamples per matrix product; bounds the memory to BATCH x n weights."""
 
-CHUNK_BYTES = 32 * 2**20
-"""Outputs summed up at a time: small enough for the products made of them to fit beside the model."""
+CHUNK_BYTES = 4 * 2**20
+"""Outputs summed up at a time: few, because products several times their size are made."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def bootstrap(
     s1 = np.empty((resamples, count, outputs))
     st = np.empty_like(s1)
     s2 = np.full((resamples, count, count, outputs), np.nan) if ba is not None else None
-    some = max(1, CHUNK_BYTES // (8 * n * outputs))
+    some = max(1, 8 * CHUNK_BYTES // (8 * n * outputs))
     for start in range(0, resamples, BATCH):
         here = slice(start, min(start + BATCH, resamples))
         weights = np.stack([np.bincount(picks[:, r], minlength=n) for r in range(here.start, here.stop)]) / n
