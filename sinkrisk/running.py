@@ -208,18 +208,20 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
     path = None if spec.file is None else _named_file(loaded, spec.file, "portfolios", "file")
     if path is not None:
         hashes["portfolios"] = files.sha256_of(path)
+    given = loaded.spec.inputs
+    regions = given.regions if given is not None else None
     if path is None and spec.names is not None:
         listed = portfolio.list_strategies().set_index("portfolio")["regional"]
         world = [name for name in spec.names if not listed.get(name, False)]
         by_region = [name for name in spec.names if listed.get(name, False)]
         if world and by_region:
             memory["portfolios"] = [
-                portfolio.plan(portfolio.load_portfolios(names=names), spec.total)
+                portfolio.plan(portfolio.load_portfolios(names=names, regions=regions), spec.total)
                 for names in (world, by_region)
             ]
             return
     try:
-        shares = portfolio.load_portfolios(path, names=spec.names)
+        shares = portfolio.load_portfolios(path, names=spec.names, regions=regions)
     except InputError as error:
         if spec.names is None:
             raise

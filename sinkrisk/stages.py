@@ -284,7 +284,8 @@ def stages() -> tuple[Stage, ...]:
             "budget", (),
             lambda c: [c.spec.seed, section(c, "budget"), *_budget_hashes(c)],
             _without("budget", "the spec has no 'budget' section"), _budget,
-            ("budget.nc", "budget.csv", "attribution.csv", "fluxes.csv", "parameters.csv"),
+            ("budget.nc", "budget.csv", "attribution.csv", "fluxes.csv", "parameters.csv",
+             "sink_rates.csv", "trends.csv"),
         ),
         Stage(
             "network", (), lambda c: [section(c, "network"), library(c)],
