@@ -79,7 +79,9 @@ def summarise_outlook(
                         "interval_mass": level,
                     }
                 )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["scenario"] = str(projected.attrs.get("scenario", ""))
+    return table
 
 
 def _check(projected: object) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import interval_label, only, require_table
 from sinkrisk.plots.labels import in_order, readable, sentence_case, unit_text
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ORDER = ("fossil", "land_use", "atmosphere", "ocean", "land", "cement")
@@ -28,12 +30,14 @@ def plot_fluxes(table: pd.DataFrame, stated: pd.DataFrame | None = None) -> Figu
         component, year, mean, low, high, interval_kind, interval_mass, unit: what
         `budget.tabulate_fluxes` returns and a run keeps as ``fluxes.csv``.
     stated : DataFrame, optional
-        component, start, end, value: statements to lay over it, as `prepare_rows` gives them.
+        component, start, end, value: statements to lay over it, as `prepare_rows` gives them. With
+        ``net_of`` a statement on a difference of two components is told apart from one on the component.
 
     Returns
     -------
     Figure
-        Lines are means, bands their intervals; grey marks are statements, as long as their window.
+        Lines are means, bands their intervals; dark marks are statements, as long as their window, and
+        dashed or hollow where they are net of another component.
 
     Raises
     ------
@@ -52,6 +56,8 @@ def plot_fluxes(table: pd.DataFrame, stated: pd.DataFrame | None = None) -> Figu
         stated = require_table(
             stated, ["component", "start", "end", "value"], name="stated", numeric=["start", "end", "value"]
         )
+        if "net_of" not in stated:
+            stated = stated.assign(net_of="")
     unit, interval = unit_text(only(table, "unit", name="fluxes")), interval_label(table, name="fluxes")
     components = in_order(table["component"], _ORDER)
     rows = -(-len(components) // 3)
@@ -64,16 +70,7 @@ def plot_fluxes(table: pd.DataFrame, stated: pd.DataFrame | None = None) -> Figu
             axes.fill_between(one["year"], one["low"], one["high"], color=colour, alpha=0.25, linewidth=0)
             axes.plot(one["year"], one["mean"], color=colour, linewidth=1.8)
             if stated is not None:
-                said = stated[stated["component"] == component]
-                spans = said[said["end"] > said["start"]]
-                years = said[said["end"] == said["start"]]
-                axes.hlines(
-                    spans["value"], spans["start"] - 0.5, spans["end"] + 0.5, color=style.INK, linewidth=1.4
-                )
-                mark = 4.0 if len(years) <= _MOST_BARS else 1.6
-                axes.plot(
-                    years["start"], years["value"], "o", color=style.INK, markersize=mark, linestyle="none"
-                )
+                _lay_over(axes, stated[stated["component"] == component])
             axes.set_title(sentence_case(component))
             axes.set_ylabel(unit)
             low, high = axes.get_ylim()
@@ -83,12 +80,68 @@ def plot_fluxes(table: pd.DataFrame, stated: pd.DataFrame | None = None) -> Figu
         for axes in list(grid.flat)[len(components) :]:
             axes.set_axis_off()
         marks = "" if stated is None else "Black: what was stated, a line as long as its window. "
+        if stated is not None:
+            differences = stated[stated["net_of"].astype(str).str.len() > 0]
+            for component, other in differences[["component", "net_of"]].drop_duplicates().to_numpy():
+                marks += (
+                    f"Dashed or hollow: stated of {readable(component)} minus {readable(other)}, another "
+                    "flux than this panel's. "
+                )
         style.caption(
             figure,
             f"Line: reconciled mean of each year; band: its {interval}. {marks}Each panel has its own scale, "
             f"in {unit}, and includes zero. Emissions count positive into the air, sinks positive out of it.",
         )
     return figure
+
+
+def _lay_over(axes: Axes, stated: pd.DataFrame) -> None:
+    """Draw statements: filled and solid on the flux itself, hollow and dashed on it net of another."""
+    net = stated["net_of"].astype(str).str.len() > 0
+    single = stated["end"] == stated["start"]
+    mark = 4.0 if int(single.sum()) <= _MOST_BARS else 1.6
+    for chosen, dashes, face in ((~net, "-", style.INK), (net, (0, (3, 2)), "white")):
+        spans, years = stated[chosen & ~single], stated[chosen & single]
+        if len(spans) or dashes == "-":
+            axes.hlines(
+                spans["value"], spans["start"] - 0.5, spans["end"] + 0.5, color=style.INK, linewidth=1.4,
+                linestyles=dashes,
+            )  # fmt: skip
+        if len(years) or dashes == "-":
+            axes.plot(
+                years["start"], years["value"], "o", color=style.INK, markerfacecolor=face, markersize=mark,
+                linestyle="none",
+            )  # fmt: skip
+
+
+_PARAMETERS = {
+    "walk_scale": ("Walk of the flux", "yearly step, {unit}"),
+    "variability": ("Year-to-year variability", "sd, {unit}"),
+    "error_scale": ("Size of errors", "in stated sds"),
+    "error_correlation": ("Persistence of errors", "correlation with the year before"),
+    "error_share": ("Parts of the error", "share of its variance"),
+    "land_use_land_correlation": ("Biases of land use and land", "correlation"),
+    "missing_scale": ("Missing flux", "sd, {unit}"),
+    "missing_mean_share": ("Steady part of the missing flux", "share of its variance"),
+    "missing_correlation": ("Persistence of the missing flux", "correlation with the year before"),
+    "precision": ("Precision of a group", "relative"),
+    "method_bias_scale": ("Bias of a method", "sd, {unit}"),
+    "method_ar_scale": ("Persistent error of a method", "sd, {unit}"),
+    "method_walk_scale": ("Drift of a method", "yearly step, {unit}"),
+    "method_correlation": ("Persistence in a method", "correlation with the year before"),
+    "estimate_offset_scale": ("Offset of an estimate", "sd, {unit}"),
+    "estimate_error_scale": ("Error of an estimate", "sd, {unit}"),
+    "estimate_correlation": ("Persistence in an estimate", "correlation with the year before"),
+}
+"""Parameter -> title of its panel, and what its axis measures."""
+
+_PARTS = {"ar": "autocorrelated"}
+
+
+def _entry_text(label: object) -> str:
+    """Return a parameter's entry in words: ``land_use ar`` as ``land-use change, autocorrelated``."""
+    words = str(label).replace(",", " ").split()
+    return ", ".join(_PARTS.get(word, readable(word)) for word in words)
 
 
 def plot_parameters(table: pd.DataFrame) -> Figure:
@@ -98,7 +151,7 @@ def plot_parameters(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         What `budget.summarise_parameters` returns: parameter, label, prior_mean, prior_low, prior_high,
-        mean, low, high, prior_driven, interval_kind, interval_mass.
+        mean, low, high, prior_driven, interval_kind, interval_mass, and unit where there is one.
 
     Returns
     -------
@@ -124,7 +177,7 @@ def plot_parameters(table: pd.DataFrame) -> Figure:
     rows = -(-len(groups) // columns)
     most = int(table["parameter"].value_counts().max())
     with style.styled():
-        figure = style.new_figure((0.75 + 0.2 * most) * rows + 0.8)
+        figure = style.new_figure((1.0 + 0.2 * most) * rows + 0.8)
         grid = figure.subplots(rows, columns, squeeze=False)
         for name, axes in zip(groups, grid.flat, strict=False):
             one = table[table["parameter"] == name]
@@ -142,33 +195,38 @@ def plot_parameters(table: pd.DataFrame) -> Figure:
                 markerfacecolor="white",
                 markersize=5,
             )
-            axes.set_yticks(at, [readable(label) for label in one["label"]])
+            axes.set_yticks(at, [_entry_text(label) for label in one["label"]])
             axes.set_ylim(len(one) - 0.4, -0.6)
-            axes.set_title(sentence_case(name))
+            unit = unit_text(one["unit"].iloc[0]) if "unit" in one else ""
+            title, measure = _PARAMETERS.get(name, (sentence_case(name), "{unit}"))
+            axes.set_title(title)
+            axes.set_xlabel(measure.format(unit=unit).rstrip(", "))
             style.light_grid(axes, "x")
         for axes in list(grid.flat)[len(groups) :]:
             axes.set_axis_off()
         style.caption(
             figure,
-            f"Grey: prior, blue: posterior; lines are {interval}s, marks posterior means. A hollow mark is "
-            "prior-driven: the data hardly moved it, and what it says is what was assumed.",
+            f"Grey: prior, blue: posterior; lines are {interval}s, marks posterior means. Hollow: the data "
+            "hardly moved the prior, and what is drawn is what was assumed.",
         )
     return figure
 
 
-def plot_outlook(table: pd.DataFrame) -> Figure:
+def plot_outlook(table: pd.DataFrame | xr.Dataset) -> Figure:
     """Draw an outlook: concentration and natural sinks, with and without removal.
 
     Parameters
     ----------
-    table : DataFrame
-        What `budget.summarise_outlook` returns: quantity, year, mean, low, high, interval_kind,
-        interval_mass, unit, and portfolio where there are several.
+    table : Dataset or DataFrame
+        What `budget.outlook` returned, drawn in every year; or its `budget.summarise_outlook`, drawn with
+        a mark in each of its years: quantity, year, mean, low, high, interval_kind, interval_mass, unit,
+        and portfolio where there are several.
 
     Returns
     -------
     Figure
-        One panel for each of co2, ocean and land that the table has; lines are means, bands intervals.
+        One panel for each of co2, ocean and land that the table has; lines are means, bands intervals. The
+        two sinks share their scale.
 
     Raises
     ------
@@ -176,7 +234,13 @@ def plot_outlook(table: pd.DataFrame) -> Figure:
         For a missing column, text where a number belongs, or an interval that ends before it starts.
     """
     numeric = ["year", "mean", "low", "high"]
-    if "portfolio" not in table:
+    if isinstance(table, xr.Dataset):
+        from sinkrisk.budget import summarise_outlook
+
+        years = table["year"].values.tolist() if "year" in table else None
+        table = summarise_outlook(table, years=years)
+    scenario = str(getattr(table, "attrs", {}).get("scenario", ""))
+    if isinstance(table, pd.DataFrame) and "portfolio" not in table:
         table = table.assign(portfolio="as given")
     table = require_table(
         table,
@@ -192,21 +256,37 @@ def plot_outlook(table: pd.DataFrame) -> Figure:
     with style.styled():
         figure = style.new_figure(3.4)
         grid = figure.subplots(1, max(len(shown), 1), squeeze=False)
+        sinks = []
         for variable, axes in zip(shown, grid.flat, strict=True):
             part = table[table["quantity"] == variable]
             for position, portfolio in enumerate(portfolios):
                 one = part[part["portfolio"].astype(str) == portfolio].sort_values("year")
                 colour = palette[position % len(palette)]
                 axes.fill_between(one["year"], one["low"], one["high"], color=colour, alpha=0.2, linewidth=0)
-                axes.plot(one["year"], one["mean"], color=colour, linewidth=1.8, label=readable(portfolio))
+                # Between years that were tabulated the line is only a guide.
+                mark = "o" if (np.diff(one["year"]) > 1).any() else ""
+                axes.plot(
+                    one["year"], one["mean"], color=colour, linewidth=1.8, marker=mark, markersize=4,
+                    label=readable(portfolio),
+                )  # fmt: skip
             axes.set_title("CO₂" if variable == "co2" else f"{sentence_case(variable)} sink")
             axes.set_ylabel(unit_text(str(part["unit"].iloc[0])))
+            axes.set_xlabel("year")
             style.light_grid(axes, "y")
+            if variable != "co2":
+                sinks.append(axes)
+        if sinks:
+            low = min(0.0, *(axes.get_ylim()[0] for axes in sinks))
+            high = max(axes.get_ylim()[1] for axes in sinks)
+            for axes in sinks:
+                axes.set_ylim(low, high)
         if len(portfolios) > 1:
             grid[0, 0].legend()
+        said = f"scenario {scenario}" if scenario else "the scenario"
         style.caption(
             figure,
             f"Lines: means over posterior draws; bands: {interval}s of what is uncertain in the sinks. No "
-            "year-to-year variability; emissions are the scenario's.",
+            f"year-to-year variability; emissions are those of {said}."
+            " CO₂ at the end of the year; the sinks share a scale that starts at zero.",
         )
     return figure

@@ -49,7 +49,10 @@ def plot_budget(table: pd.DataFrame) -> Figure:
     unit, interval = unit_text(only(table, "unit", name="budget")), interval_label(table, name="budget")
     # Both bars at one mass: beside a 90 % interval, a bar of one sd would look like the surer estimate.
     reach = NormalDist().inv_cdf((1.0 + float(table["interval_mass"].iloc[0])) / 2.0)
-    windows = list(dict.fromkeys(table["window"].astype(str)))
+    windows = _in_time(table["window"])
+    singles = [window for window in windows if not _is_span(window)]
+    # Years stand apart from the means of decades: their errors and their weather are larger.
+    apart = len(windows) - len(singles) - 0.5 if singles and len(singles) < len(windows) else None
     components = in_order(table["component"], _ORDER)
     rows = -(-len(components) // 3)
     with style.styled():
@@ -73,6 +76,8 @@ def plot_budget(table: pd.DataFrame) -> Figure:
             axes.set_xlim(-0.6, len(windows) - 0.4)
             axes.set_xticks(range(len(windows)), windows, rotation=55, ha="right", rotation_mode="anchor")
             axes.set_ylabel(unit)
+            if apart is not None:
+                axes.axvline(apart, color=style.GREY, linewidth=0.8, linestyle=":")
             low, high = axes.get_ylim()
             axes.set_ylim(min(low, 0.0), max(high, 0.0))
             axes.axhline(0.0, color=style.GREY, linewidth=0.8)
@@ -83,10 +88,25 @@ def plot_budget(table: pd.DataFrame) -> Figure:
             figure,
             f"Hollow, left: stated value ± {reach:.2f} stated standard deviations, the same mass under "
             f"normal errors. Filled, right: reconciled mean with its {interval}. Each panel has its own "
-            f"scale, in {unit}, and starts at zero. Emissions "
-            "(fossil, land-use change) count positive into the air, sinks positive out of it.",
+            f"scale, in {unit}, and includes zero. "
+            + ("Right of the dotted line: single years. " if apart is not None else "")
+            + "Emissions (fossil, land-use change) count positive into the air, sinks positive out of it.",
         )
     return figure
+
+
+def _is_span(window: str) -> bool:
+    return not window.isdigit()
+
+
+def _in_time(windows: pd.Series[str]) -> list[str]:
+    """Return the distinct windows: longer ones in order of time, then single years."""
+    names = list(dict.fromkeys(windows.astype(str)))
+    return sorted(names, key=lambda name: (not _is_span(name), name))
+
+
+_GREYS = {"rounding": (style.LIGHT, ""), "missing": ("white", "////")}
+"""Parts of an imbalance that belong to no component: colour and hatch."""
 
 
 def plot_attribution(table: pd.DataFrame) -> Figure:
@@ -123,12 +143,12 @@ def plot_attribution(table: pd.DataFrame) -> Figure:
         unit_text(only(table, "unit", name="attribution")),
         interval_label(table, name="attribution"),
     )
-    windows = list(dict.fromkeys(table["window"].astype(str)))
+    windows = _in_time(table["window"])
     columns = min(4, len(windows))
     rows = -(-len(windows) // columns)
     components = in_order(table["component"], _ORDER)
     with style.styled():
-        figure = style.new_figure((0.7 + 0.27 * len(components)) * rows + 1.1)
+        figure = style.new_figure((0.9 + 0.27 * len(components)) * rows + 1.1)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for window, axes in zip(windows, grid.flat, strict=False):
             one = table[table["window"].astype(str) == window].set_index("component")
@@ -136,7 +156,10 @@ def plot_attribution(table: pd.DataFrame) -> Figure:
             one, at = one.loc[names], np.array([components.index(c) for c in names])
             mean = one["adjustment_mean"].to_numpy()
             colours = [style.colour_of(c, style.COMPONENT_COLOURS, components.index(c)) for c in names]
-            axes.barh(at, mean, color=colours, height=0.66)
+            bars = axes.barh(at, mean, color=colours, height=0.66)
+            for name, bar in zip(names, bars, strict=True):
+                if name in _GREYS:
+                    bar.set(facecolor=_GREYS[name][0], hatch=_GREYS[name][1], edgecolor=style.GREY)
             axes.errorbar(
                 mean, at,
                 xerr=[mean - one["adjustment_low"], one["adjustment_high"] - mean],
@@ -145,8 +168,11 @@ def plot_attribution(table: pd.DataFrame) -> Figure:
             imbalance = float(one["reported_imbalance"].iloc[0])
             axes.axvline(0.0, color=style.GREY, linewidth=0.8)
             axes.axvline(imbalance, color=style.VERMILION, linewidth=1.4, linestyle="--")
-            axes.set_title(f"{window}: {signed(imbalance)}")
-            axes.set_yticks(range(len(components)), [readable(c) for c in components])
+            axes.set_title(f"{window}\nimbalance {signed(imbalance)}")
+            axes.set_yticks(
+                range(len(components)),
+                ["missing flux" if c == "missing" else readable(c) for c in components],
+            )
             style.light_grid(axes, "x")
         grid[0, 0].invert_yaxis()
         for axes in list(grid.flat)[len(windows) :]:
@@ -157,6 +183,8 @@ def plot_attribution(table: pd.DataFrame) -> Figure:
             figure,
             "Bars: mean adjustment, sign × (stated − reconciled) with + for sources and − for sinks; thin "
             f"lines: its {interval}. The bars of a window sum to its reported imbalance (dashed line, and "
-            f"beside the window's name), in {unit}.",
+            f"under the window's name), in {unit}."
+            + (" Pale: the rounding of printed values." if "rounding" in components else "")
+            + (" Hatched: the flux the budget misses." if "missing" in components else ""),
         )
     return figure

@@ -58,13 +58,34 @@ def test_a_component_that_was_not_stated_has_no_hollow_mark(budget):
 
 def test_attribution_bars_sum_to_the_imbalance_line(attribution):
     figure = plots.plot_attribution(attribution)
-    assert titles(figure) == ["2014-2023: −0.40", "2024: 0.00"]
+    assert titles(figure) == ["2014-2023\nimbalance −0.40", "2024\nimbalance 0.00"]
     axes = figure.axes[0]
     assert sum(widths(axes)) == pytest.approx(-0.4)
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert dashed[0].get_xdata()[0] == pytest.approx(-0.4)
     ends = segments(axes.collections[0])
     np.testing.assert_allclose(ends, [[-0.5, 0.3], [-1.0, 0.4]])
+
+
+def test_what_belongs_to_no_component_is_grey(attribution):
+    window = attribution["window"] == "2014-2023"
+    extra = attribution[window].head(2).assign(component=["rounding", "missing"], adjustment_mean=0.05)
+    figure = plots.plot_attribution(pd.concat([attribution, extra], ignore_index=True))
+    bars = dict(
+        zip([t.get_text() for t in figure.axes[0].get_yticklabels()], figure.axes[0].patches, strict=True)
+    )
+    assert bars["rounding"].get_facecolor()[:3] == pytest.approx((0xD0 / 255,) * 3)
+    assert bars["missing flux"].get_hatch() == "////"
+    assert "Hatched: the flux the budget misses" in caption_of(figure)
+
+
+def test_windows_stand_in_order_of_time_and_single_years_apart(budget):
+    shuffled = budget.iloc[::-1]
+    axes = plots.plot_budget(shuffled).axes[2]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["2000-2009", "2010-2019", "2024"]
+    dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+    assert dotted[0].get_xdata()[0] == 1.5
+    assert "includes zero. Right of the dotted line: single years" in caption_of(plots.plot_budget(budget))
 
 
 def test_deployment_bars_are_the_probabilities(marginals):
