@@ -62,7 +62,7 @@ def suitability(
     ----------
     drawn : Dataset, optional
         Joint draws of the inputs: pathways and regions are theirs, and a pathway is impossible where
-        its ``suitability_share`` is 0 in every draw. When left out those of ``priors/``, impossible
+        its ``suitability_share`` or its potential is 0 in every draw. When left out those of ``priors/``, impossible
         where ``priors/suitability.csv`` allows no share.
     method : str
         ``topsis``, ``vikor`` or ``promethee``, see `mcda.score_places`.
@@ -187,6 +187,9 @@ def _read_criteria(
         share = drawn["suitability_share"]
         pathways = [str(v) for v in drawn["pathway"].values]
         regions = [str(v) for v in drawn["region"].values]
+        if "potential" in drawn:
+            # Of some regions alone: a pathway that suits none of them has no potential there.
+            share = share.where(drawn["potential"] > 0.0, 0.0)
         possible = (share > 0.0).any("sample").transpose("pathway", "region").values
     names = [c for c in SUITABILITY_CRITERIA_NAMES if c in set(table["criterion"])]
     endowment = np.full((2, len(names), len(regions)), np.nan)

@@ -41,6 +41,9 @@ def test_a_pathway_without_a_place_keeps_nothing(drawn):
     plans = portfolio.plan(
         portfolio.load_portfolios(names=["phased"]), {"near_term": 0.1, "mid_term": 0.5, "long_term": 1.0}
     )
+    atlas = portfolio.suitability(part, n=100)
+    assert not atlas["possible"].sel(pathway="oae").any()
+    assert float(atlas["probability_suited"].sel(pathway="oae").max()) == 0.0
     outcomes = portfolio.simulate(part, plans)
     assert float(outcomes["deployed"].sel(pathway="oae").max()) == 0.0
     assert outcomes["captured_in"]["region"].values.tolist() == INLAND
