@@ -194,25 +194,35 @@ class SumPlan:
             negative = signed[step.one] or signed[step.two]
             batch, left, _ = step.first
             result = self._space(len(batch) * len(left) * len(step.second[1]), draws)
-            _multiplied(held[step.one], held[step.two], result, *step.first, *step.second, negative)
+            if draws == 1:
+                pair = held[step.one], held[step.two]
+                least, most = _multiplied_once(*pair, result, *step.first, *step.second, negative)
+            else:
+                _multiplied(held[step.one], held[step.two], result, *step.first, *step.second, negative)
+                least, most = _ease(result)
             # Every result is used once.
             for number in {step.one, step.two} - {-1}:
                 used = held.pop(number)
                 if number >= self._count:
-                    assert used.base is not None
-                    self._free.append(used.base)
-            _ease(result)
-            held[at], signed[at] = result, negative and bool(result.min() < 0.0)
+                    self._give_back(used)
+            peak = max(-least, most)
+            if draws == 1 and 0.0 < peak < EASY:
+                result /= peak
+            held[at], signed[at] = result, negative and least < 0.0
         if self._last is None:
             return np.ones((*(1 for _ in self.keep), draws))
         scope = self._scopes[self._last]
         final = held[self._last].reshape(*(self._cards[variable] for variable in scope), draws)
         result = final.transpose(*(scope.index(variable) for variable in self.keep), len(scope)).copy()
         if self._last >= self._count:
-            base = held[self._last].base
-            assert base is not None
-            self._free.append(base)
+            self._give_back(held[self._last])
         return result
+
+    def _give_back(self, used: Floats) -> None:
+        # A plan kept for single sums is not to hold on to its tables.
+        if used.shape[1] > 1:
+            assert used.base is not None
+            self._free.append(used.base)
 
     def _space(self, cells: int, draws: int) -> Floats:
         """Return room for a table, used before where possible: fresh pages cost more than the sums."""
@@ -225,14 +235,16 @@ class SumPlan:
         return buffer[:size].reshape(cells, draws)
 
 
-def _ease(values: Floats) -> None:
-    """Scale each draw by its largest cell where that is tiny, so that long evidence does not underflow."""
-    if values.size > MOST_DRAWS * MOST_DRAWS:
-        # Large tables come of few factors; their sums are small and pass here.
-        return
-    peak = np.abs(values).max(axis=0)
+def _ease(values: Floats) -> tuple[float, float]:
+    """Scale each draw by its largest cell where that is tiny, so that long evidence does not underflow.
+
+    Return the least and the largest cell before.
+    """
+    least, most = values.min(axis=0), values.max(axis=0)
+    peak = np.maximum(most, -least)
     if peak.min() < EASY:
         values /= np.where(peak > 0.0, peak, 1.0)
+    return float(least.min()), float(most.max())
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
@@ -272,3 +284,35 @@ def _multiplied(
                         if abs(row[d]) <= CANCELLATION * whole[d]:
                             row[d] = 0.0
                 cell += 1
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _multiplied_once(
+    one: Floats, two: Floats, result: Floats,
+    first_batch: Integers, first_left: Integers, first_inner: Integers,
+    second_batch: Integers, second_right: Integers, second_inner: Integers,
+    signed: bool,
+) -> tuple[float, float]:  # fmt: skip
+    """The same for a single draw, sums held in registers; return the least and the largest cell."""
+    cell = 0
+    least = 0.0
+    most = 0.0
+    for b in range(len(first_batch)):
+        for i in range(len(first_left)):
+            x = first_batch[b] + first_left[i]
+            for j in range(len(second_right)):
+                y = second_batch[b] + second_right[j]
+                total = 0.0
+                whole = 0.0
+                for k in range(len(first_inner)):
+                    term = one[x + first_inner[k], 0] * two[y + second_inner[k], 0]
+                    total += term
+                    if signed:
+                        whole += abs(term)
+                if signed and abs(total) <= CANCELLATION * whole:
+                    total = 0.0
+                result[cell, 0] = total
+                least = min(least, total)
+                most = max(most, total)
+                cell += 1
+    return least, most

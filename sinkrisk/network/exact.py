@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sinkrisk.network.building import Network
 from sinkrisk.network.conditions import Conditions
+from sinkrisk.network.drawn_sums import SumPlan
 from sinkrisk.network.noisy import chain, loses_little, product_form, push_form
 from sinkrisk.network.ordering import order_cells, search_order
 from sinkrisk.network.propagation import DRAW, MAX_CLIQUE_CELLS, Propagation
@@ -302,3 +303,26 @@ class Question:
     def tree(self) -> Propagation:
         """Return the tree, not yet collected."""
         return Propagation(self.factors, self.cards, self.order, keep=self.keep)
+
+    def kept(self, plans: dict[Any, Any]) -> tuple[tuple[int, ...], Floats]:
+        """Return the sums over the variables kept, up to a factor, for tables without draws.
+
+        Parameters
+        ----------
+        plans : dict
+            Plans by shape of the question, filled as they are needed: regions of one shape share them.
+        """
+        named = {variable for scope, _ in self.factors for variable in scope}
+        keep = tuple(variable for variable in self.keep if variable in named)
+        order = [variable for variable in self.order if variable in named]
+        label = {variable: index for index, variable in enumerate([*order, *sorted(named - {*order})])}
+        key = (
+            "plan",
+            tuple(tuple(label[variable] for variable in scope) for scope, _ in self.factors),
+            tuple(self.cards[variable] for variable in label),
+            tuple(label[variable] for variable in keep),
+        )
+        if key not in plans:
+            plans[key] = SumPlan(key[1], key[2], range(len(label)), key[3])
+        values = [np.asarray(array)[..., None] for _, array in self.factors]
+        return keep, plans[key].sums(values, 1)[..., 0]

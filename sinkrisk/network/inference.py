@@ -257,16 +257,16 @@ def _all_marginals(exact: Exact) -> dict[str, NDArray[np.float64]]:
             continue
         joint = len(targets) <= JOINT_TARGETS
         question = exact.question(targets, region, keep=targets if joint else ())
-        tree = question.tree()
-        tree.collect()
         wanted = {net.position[name]: name for name in targets}
         if joint:
-            scope, values = tree.rest()[0]
+            scope, values = question.kept(net.orders)
             for axis, variable in enumerate(scope):
                 others = tuple(other for other in range(len(scope)) if other != axis)
                 marginal = np.maximum(values.sum(axis=others), 0.0)
                 done[wanted[variable]] = marginal / marginal.sum()
         else:
+            tree = question.tree()
+            tree.collect()
             for variable, marginals_ in tree.marginals(wanted).items():
                 done[wanted[variable]] = marginals_[0]
     return done

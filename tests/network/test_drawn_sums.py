@@ -7,7 +7,9 @@ import pytest
 
 from sinkrisk.errors import InputError
 from sinkrisk.network import drawn_sums, network_from_tables, query, query_draws, table_bank
+from sinkrisk.network.conditions import read_conditions
 from sinkrisk.network.drawn_sums import SumPlan
+from sinkrisk.network.exact import Exact
 
 
 def _written_out(scopes, values, keep):
@@ -63,3 +65,21 @@ def test_too_large_a_table_is_refused(monkeypatch):
     monkeypatch.setattr(drawn_sums, "MAX_CLIQUE_CELLS", 20)
     with pytest.raises(InputError, match=r"27 cells over 3 nodes"):
         SumPlan([(0, 1), (1, 2), (0, 2)], [3, 3, 3], [0, 1, 2], [])
+
+
+@pytest.mark.parametrize("period", ["near_term", "mid_term", "long_term"])
+def test_what_is_kept_is_what_the_tree_leaves(governance, period):
+    # One plan by shape, found first in one region and used in another, against the tree of buckets.
+    late = {"deployment_mode__geological__arid_zones__long_term": "collapse"}
+    exact = Exact(governance, read_conditions(governance, late, None))
+    plans: dict[object, object] = {}
+    for region in ("china_southwest", "china_east_coast"):
+        names = [f"{base}__mineral__{region}__{period}" for base in ("public_acceptance", "deployment_mode")]
+        question = exact.question(names, region, keep=names)
+        kept, sums = question.kept(plans)
+        tree = question.tree()
+        tree.collect()
+        scope, values = tree.rest()[0]
+        values = values.transpose([scope.index(variable) for variable in kept])
+        np.testing.assert_allclose(sums / sums.sum(), values / values.sum(), rtol=1e-10, atol=1e-15)
+    assert len(plans) == 1
