@@ -3,7 +3,9 @@
 The weight of a draw is the multinomial likelihood of the counts under its tables, the product of
 p^n over rows and states (importance sampling with the prior as proposal; Robert and Casella, Monte
 Carlo Statistical Methods, 2nd edition, section 3.3). It needs no conjugate form, so it serves ranked
-and noisy-max tables, and it lets counts of one row speak of every row and table that errs with it.
+and noisy-max tables, and it lets counts of one row speak of every row and table that errs with it:
+of two rows stated at 0.20, each worth ten judgements and of correlation 0.5, 30 of 40 events under
+the first alone bring them to 0.64 and 0.39, where `updated` gives 0.64 and 0.20.
 The price is draws: the effective sample size 1 / sum(w^2) falls as the counts grow.
 
 Tables of different streams (see `tables.TableRule`) are drawn independently, and each count speaks of

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from sinkrisk.errors import InputError
-from sinkrisk.network import Network, load, network_from_tables, query, table_bank
+from sinkrisk.network import Network, load, network_from_tables, query, reweighed, table_bank
 from sinkrisk.network.tables import TableRule
 from sinkrisk.network.updating import full_rule, row_sizes, updated
 
@@ -225,3 +225,26 @@ def test_an_unknown_way_with_ranked_tables():
     assert _message(_pair(), FIRES, ranked="fulll") == (
         "what becomes of ranked tables: got 'fulll'; allowed: refuse, full; did you mean 'full'?"
     )
+
+
+def test_rows_that_share_a_deviation_and_have_no_counts_are_told_of():
+    # The two ways to learn disagree on the row without counts, by the numbers of the docstrings.
+    net = network_from_tables(
+        {"a": ["x", "y"], "b": ["n", "y"]},
+        {"b": ["a"]},
+        {"a": [0.5, 0.5], "b": [[0.8, 0.2], [0.8, 0.2]]},
+        equivalent_sample_size=10.0,
+        correlation=0.5,
+    )
+    some = _events(("b", "a=x", "n", 10), ("b", "a=x", "y", 30))
+    after = updated(net, some)
+    np.testing.assert_allclose(after.tables["b"][:, 1], [0.64, 0.20], rtol=1e-12)
+    drawn = reweighed(table_bank(net, 100_000, rng=1), net, some, rng=1)
+    # Some 480 effective draws of sd .15 at most: a standard error of .007, six of them.
+    np.testing.assert_allclose(drawn.bank.draws["b"][:, :, 1].mean(axis=0), [0.64, 0.39], atol=0.042)
+    note = after.nodes["b"].rationale
+    assert "1 of 2 rows without events were left as stated" in note
+    assert "(correlation 0.5): reweighed" in note
+    both = _events(("b", "a=x", "y", 3), ("b", "a=y", "y", 3))
+    assert "left as stated" not in updated(net, both).nodes["b"].rationale
+    assert "left as stated" not in updated(_pair(0.0), FIRES).nodes["fire"].rationale
