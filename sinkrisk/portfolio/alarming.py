@@ -124,7 +124,7 @@ def early_warning(
     Returns
     -------
     WarningResult
-        ``plots.plot_early_warning(result.table, result.calibration)`` is its picture.
+        ``plots.adaptive.plot_early_warning(result.table, result.calibration)`` is its picture.
 
     Raises
     ------
@@ -135,8 +135,8 @@ def early_warning(
     -----
     A ridge logistic regression on the readings of all periods until one, learned on half of the draws and
     scored on the other, then the halves change places; the area is the mean of both halves', its
-    interval normal with DeLong's standard errors. The alarm level is chosen on the learning half. Draws
-    count alike whatever their probability.
+    interval normal with DeLong's standard errors (`scoring.area_interval`). The alarm level is chosen on
+    the learning half. Draws count alike whatever their probability.
     """
     goal = make_target(target)
     found = Problems()

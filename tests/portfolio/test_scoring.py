@@ -39,19 +39,24 @@ def test_delong_against_the_definition():
     assert area_under_curve(score, event)[1] == pytest.approx(np.sqrt(expected))
 
 
-def test_interval_of_the_area_covers_as_said():
+def test_delong_interval_covers_as_said():
     # Scores of events are normal one sd higher: the area is Phi(1 / sqrt 2) = 0.7602. 300 sets; a 90 %
     # interval covers 270 times, below 252 with about 6e-4.
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(300):
-        areas = []
-        for _ in range(2):
-            event = rng.random(150) < 0.5
-            areas.append(area_under_curve(rng.normal(size=150) + event, event))
-        _, low, high = area_interval(*zip(*areas, strict=True), 0.9)
+        event = rng.random(300) < 0.5
+        area, error = area_under_curve(rng.normal(size=300) + event, event)
+        _, low, high = area_interval([area], [error], 0.9)
         covered += low <= 0.76025 <= high
-    assert 252 <= covered <= 289
+    assert 252 <= covered <= 288
+
+
+def test_interval_of_two_halves_by_hand():
+    assert area_interval([0.6, 0.8], [0.02, 0.04], 0.9) == pytest.approx(
+        (0.7, 0.7 - 1.644854 * 0.03, 0.7 + 1.644854 * 0.03), abs=1e-6
+    )
+    assert area_interval([1.0, 0.99], [0.0, 0.1], 0.9)[2] == 1.0
 
 
 def test_logistic_is_the_minimum():

@@ -1,0 +1,136 @@
+"""Early warning: what can be foretold is, what cannot is not, and every promise is kept held out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sinkrisk import portfolio
+from sinkrisk.errors import InputError
+from sinkrisk.portfolio import alarming, policies, scoring
+
+from .conftest import build_drawn, random_plans
+
+TARGET = {"net_removal": 150.0, "unit": "GtCO2", "year": 2100}
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    drawn = build_drawn(400)
+    plans = random_plans(drawn, 3)
+    outcomes = portfolio.simulate(drawn, plans)
+    missed = portfolio.measure(outcomes, target=TARGET).sel(criterion="shortfall")
+    # A target in the middle of what plan 0 reaches.
+    middle = TARGET["net_removal"] - float((missed.sel(portfolio="p0")).median())
+    return drawn, plans, TARGET | {"net_removal": max(middle, 1.0)}
+
+
+def warned(inputs, **given):
+    drawn, plans, target = inputs
+    options = {"target": target, "signals": ["removal_ratio", "lost_share"], "rng": 1} | given
+    return portfolio.early_warning(drawn, plans, **options)
+
+
+def test_tables_agree_with_the_risks(inputs):
+    drawn, plans, target = inputs
+    found = warned(inputs)
+    outcomes = portfolio.simulate(drawn, plans)
+    event = (portfolio.measure(outcomes, target=target).sel(criterion="shortfall") > 0.0).values
+    assert found.table["period"].tolist() == ["near_term", "mid_term"] * 3
+    assert found.table["year"].tolist() == [2035, 2050] * 3
+    for f, name in enumerate(plans["portfolio"].values):
+        rows = found.table[found.table["portfolio"] == name]
+        assert rows["base_rate"].tolist() == pytest.approx([event[:, f].mean()] * 2)
+        assert rows["auc"].isna().all() == (min(event[:, f].mean(), 1 - event[:, f].mean()) < 0.03)
+    first = found.table.iloc[0]
+    assert first["low"] <= first["auc"] <= first["high"]
+    assert first["interval_kind"] == "normal (DeLong)"
+    risks = found.risks.sel(portfolio="p0", period="near_term").values
+    # Both halves' areas are averaged; that of all draws together is near it.
+    assert first["auc"] == pytest.approx(scoring.area_under_curve(risks, event[:, 0])[0], abs=0.05)
+    bins = found.calibration.query("portfolio == 'p0' and period == 'near_term'")
+    assert bins["draws"].sum() == 400
+    assert "area under the curve" in found.sentence
+
+
+def halves_of(n, seed=1):
+    return policies.halves(n, np.random.default_rng(seed))
+
+
+def test_a_telling_signal_is_used_and_its_lead_time_counted():
+    rng = np.random.default_rng(3)
+    n = 2000
+    event = rng.random(n) < 0.5
+    # Half of the events show in the first reading, the others in the second.
+    early = rng.random(n) < 0.5
+    first = np.where(event & early, 6.0, 0.0) + rng.normal(size=n)
+    second = np.where(event, 6.0, 0.0) + rng.normal(size=n)
+    told = alarming.foretell([first[:, None], second[:, None]], event, halves_of(n), 0.05, 1.0)
+    lead = alarming._lead(told, event, np.array([2035, 2050]), 2100)
+    assert lead["hit_rate"] > 0.98
+    # 65 years for the early half, 50 for the others; 4 standard errors of a share of about 1000 draws,
+    # and the few late ones that a false alarm of the first reading catches.
+    assert lead["lead_time"] == pytest.approx(57.5, abs=15 * (4 * 0.5 / np.sqrt(1000) + 0.06))
+    # Chosen for 5 % on 500 draws of the other half, met on 1000: 4 standard errors.
+    assert lead["false_alarms"] < 0.05 + 4 * np.sqrt(0.05 * 0.95 * (1 / 500 + 1 / 1000))
+    rows = alarming._scores(told, event, 2, 0.9)
+    # P(score of an event higher) = (1 + Phi(6 / sqrt 2) ) / 2 of events that show, half of the time.
+    assert rows[0]["auc"] == pytest.approx(0.75, abs=4 * 0.012)
+    assert rows[1]["auc"] > 0.999
+    assert rows[1]["brier_skill"] > 0.95
+
+
+def test_nothing_is_foretold_from_noise():
+    inside = 0
+    for seed in range(100):
+        rng = np.random.default_rng([seed, 4])
+        event = rng.random(400) < 0.3
+        told = alarming.foretell([rng.normal(size=(400, 3))], event, halves_of(400, seed), 0.1, 1.0)
+        row = alarming._scores(told, event, 1, 0.9)[0]
+        inside += row["low"] <= 0.5 <= row["high"]
+        # Learning from noise can only make it worse than the base rate, or better by chance alone.
+        assert row["brier_skill"] < 0.03
+    # 90 % intervals cover chance 90 times, 80 or fewer with 2e-3.
+    assert inside >= 81
+
+
+def test_a_certain_outcome_is_nothing_to_warn_of(inputs):
+    found = warned(inputs, target=TARGET | {"net_removal": 1e6})
+    assert found.table["auc"].isna().all()
+    assert (found.table["base_rate"] == 1.0).all()
+    assert found.calibration.empty
+    assert found.leads["lead_time"].isna().all()
+    assert found.sentence.startswith("Nothing to warn of")
+    assert "p0 (100% of draws miss it)" in found.sentence
+
+
+def test_equal_seed_equal_warning(inputs):
+    one, two, other = warned(inputs), warned(inputs), warned(inputs, rng=2)
+    pd.testing.assert_frame_equal(one.table, two.table)
+    pd.testing.assert_frame_equal(one.leads, two.leads)
+    assert one.risks.identical(two.risks)
+    assert not one.risks.equals(other.risks)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"signals": ["weather"]}, "unknown signal"),
+        ({"noise": {"lost_share": 0.0}}, "noise must be positive"),
+        ({"target": TARGET | {"year": 2150}}, "target year outside the horizon"),
+        ({"target": TARGET | {"year": 2030}}, "no period ends before the target year"),
+        ({"false_alarm_rate": 0.0}, "false_alarm_rate outside its range"),
+        ({"ridge": 0.0}, "ridge must be positive"),
+        ({"level": 1.5}, "level outside its range"),
+    ],
+)
+def test_bad_input_is_refused(inputs, options, message):
+    with pytest.raises(InputError, match=message):
+        warned(inputs, **options)
+
+
+def test_few_draws_are_refused(inputs):
+    drawn, plans, target = inputs
+    with pytest.raises(InputError, match="too few draws"):
+        portfolio.early_warning(drawn.isel(sample=slice(0, 100)), plans, target=target)
