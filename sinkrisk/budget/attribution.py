@@ -62,6 +62,16 @@ def attribute_imbalance(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFram
     ------
     InputError
         When `level` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> table = attribute_imbalance(tree).query("window == '2014-2023'").set_index("component")
+    >>> table["adjustment_mean"].round(3).to_dict()
+    {'fossil': -0.071, 'land_use': -0.14, 'atmosphere': -0.011, 'ocean': -0.046, 'land': -0.231}
+    >>> float(table["adjustment_mean"].sum().round(3)), float(table["reported_imbalance"].iloc[0].round(3))
+    (-0.5, -0.5)
     """
     check_level(level)
     given = group(tree, "constant_data")
@@ -191,6 +201,15 @@ def source_pulls(tree: xr.DataTree) -> pd.DataFrame:
         largest gap in sds), shrinkage (1 - summed posterior variance of what it measures over summed
         stated variance: 0 where the budget is as unsure as the source, near 1 where it knows far
         better, negative where it is less sure), unit.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> source_pulls(tree)[["component", "observations", "stated_sd"]].round(2).head(2)
+      component  observations  stated_sd
+    0    fossil             8       0.38
+    1  land_use             8       0.70
     """
     posterior, observed = group(tree, "posterior"), group(tree, "observed_data")
     weighing = Weighing(tree)

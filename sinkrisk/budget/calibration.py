@@ -147,6 +147,12 @@ def calibrate(
     ------
     InputError
         Before any simulation: everything wrong with the arguments and the template.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> found = calibrate(load_observations("global"), simulations=100, rng=1)  # doctest: +SKIP
+    >>> found.passed, str(found)  # doctest: +SKIP
     """
     found = Problems()
     draws = check_count(draws, key="draws", most=MOST_DRAWS, found=found)

@@ -101,6 +101,13 @@ def compare_models(
     are scored on the same ones. Groups of a closed budget are not independent either: each, given the
     others, is scored on the same imbalance. For the closed model that is all there is, so all its
     groups have one score and its `se` is zero.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> table = load_observations("global")
+    >>> models = {name: budget.fit(table, name, rng=1) for name in ("hierarchical", "open")}  # doctest: +SKIP
+    >>> compare_models(models, rng=2).sentence  # doctest: +SKIP
     """
     generator = random.generator(rng)
     fitted = _check(models)

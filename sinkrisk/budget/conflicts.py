@@ -85,6 +85,12 @@ def find_conflicts(
     ------
     InputError
         For a tree in place of a fit, a table of one group, a level that is none, and an unknown `refit`.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> fitted = budget.fit(load_observations("global"), rng=1)  # doctest: +SKIP
+    >>> find_conflicts(fitted, rng=2)[["component", "method", "p", "flagged"]]  # doctest: +SKIP
     """
     require_fitted(fitted)
     check_level(level)

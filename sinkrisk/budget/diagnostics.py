@@ -91,6 +91,13 @@ def diagnose(
         the values of groups it did not refit in ``attrs["pareto_k"]`` (JSON, group -> k). Then
         informing checks (passed None): prior_driven parameters, notes of the reading (overlapping
         windows, projections, constructed columns) and the rows left out.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> [check.name for check in diagnose(tree) if check.passed]
+    ['finite', 'closure', 'rhat', 'ess_bulk', 'ess_tail']
     """
     posterior, given = group(tree, "posterior"), group(tree, "constant_data")
     known = given["in_identity"].astype(bool)
@@ -139,6 +146,14 @@ def gate(checks: Sequence[Check], allow_unconverged: bool = False) -> tuple[Chec
         Naming each failed quantity with its figure and threshold.
     InputError
         For anything else than checks, such as the tree itself.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=20, rng=1)
+    >>> gate(diagnose(tree))
+    Traceback (most recent call last):
+    sinkrisk.errors.ConvergenceError: the budget must not be used: [ess_bulk] Smallest bulk ESS is ...
     """
     if not isinstance(checks, Sequence) or not all(isinstance(check, Check) for check in checks):
         raise InputError(

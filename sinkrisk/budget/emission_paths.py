@@ -58,6 +58,16 @@ def read_emissions(
     ------
     InputError
         For missing columns, an unknown scenario, years that repeat, or numbers that are none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> path = pd.DataFrame({"year": [2025, 2050], "fossil": [10.0, 0.0], "land_use": 1.0})
+    >>> read_emissions(path).set_index("year").loc[2030].to_dict()
+    {'fossil': 8.0, 'land_use': 1.0}
+    >>> read_emissions(path.assign(fossil=37000.0))
+    Traceback (most recent call last):
+    sinkrisk.errors.InputError: key 'fossil': emissions: fossil far larger than any, is it in MtCO2?: ...
     """
     import pandas as pd
 
@@ -129,6 +139,14 @@ def gross_emissions(
     rule : {"floor", "as_given"}
     residual : float, optional
         Floor as a share of the first year's fossil emissions; default the library's row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> net = pd.DataFrame({"year": [2025, 2050], "fossil_net_GtC_yr": [10.0, -2.0],
+    ...     "land_use_net_GtC_yr": [1.0, -1.0]})
+    >>> gross_emissions(read_emissions(net), residual=0.1).iloc[-1].to_dict()
+    {'year': 2050.0, 'fossil': 1.0, 'land_use': 0.0}
     """
     if rule not in GROSS_RULES:
         raise InputError(Problem("unknown rule", got=rule, allowed=tuple(GROSS_RULES), key="gross"))
@@ -156,6 +174,13 @@ def extend_emissions(table: pd.DataFrame, until: int, *, rule: str = "none") -> 
     ------
     InputError
         Where the path ends earlier and the rule is ``"none"``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> path = pd.DataFrame({"year": [2025, 2050], "fossil": [10.0, 0.0], "land_use": 1.0})
+    >>> extend_emissions(read_emissions(path), 2060, rule="taper").iloc[-5]["land_use"]
+    np.float64(0.4)
     """
     import pandas as pd
 

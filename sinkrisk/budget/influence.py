@@ -52,6 +52,12 @@ def trace_influence(fitted: Fitted, *, windows: Sequence[str] | None = None, dra
     ------
     InputError
         For a tree in place of a fit, a window outside the years, or a number of draws below 2.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> fitted = budget.fit(load_observations("global"), rng=1)  # doctest: +SKIP
+    >>> trace_influence(fitted, windows=["2014-2023"])  # doctest: +SKIP
     """
     annual = require_fitted(fitted).annual
     structure, found = annual.structure, Problems()

@@ -39,6 +39,16 @@ def summarise_outlook(
     DataFrame
         ``[portfolio,] year, quantity, mean, median, low, high, unit, interval_kind, interval_mass``. A
         probability is one number over the draws and has no interval: its low and high are empty.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> import pandas as pd
+    >>> path = pd.DataFrame({"year": [2024, 2100], "fossil": [10.0, 0.0], "land_use": [1.0, 0.0]})
+    >>> table = summarise_outlook(budget.outlook(tree, path, draws=200, rng=1), years=[2050, 2100])
+    >>> table.query("quantity == 'co2'")[["year", "unit"]].to_numpy().tolist()
+    [[2050, 'ppm'], [2100, 'ppm']]
     """
     check_level(level)
     _check(projected)

@@ -6,18 +6,24 @@ is the one thing the data say of the errors' structure without knowing any flux.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from sinkrisk.budget.arguments import check_level
 from sinkrisk.budget.identity import UNIT
 from sinkrisk.budget.structure import FloatArray, IntArray
 from sinkrisk.budget.trees import group
 from sinkrisk.budget.weighing import Weighing
 from sinkrisk.budget.windows import DECADE, parse_window
+from sinkrisk.errors import InputError, Problem
 from sinkrisk.results import Check
+
+if TYPE_CHECKING:
+    from sinkrisk.budget.hierarchical import Fitted
 
 TAIL = 0.05
 """A statistic passes when its probability lies in the middle: neither tail below this."""
@@ -36,7 +42,7 @@ COLUMNS: tuple[str, ...] = (
 """Columns of the table."""
 
 
-def check_predictive(tree: xr.DataTree) -> list[Check]:
+def check_predictive(tree: xr.DataTree | Fitted) -> list[Check]:
     """Compare the observed imbalance with those that new errors of the fitted model leave.
 
     For every posterior draw new errors and new rounding are drawn from its parameters, on the same
@@ -53,8 +59,8 @@ def check_predictive(tree: xr.DataTree) -> list[Check]:
 
     Parameters
     ----------
-    tree : DataTree
-        What `reconcile` returned.
+    tree : DataTree or Fitted
+        What `reconcile` or `fit` returned.
 
     Returns
     -------
@@ -84,13 +90,14 @@ def check_predictive(tree: xr.DataTree) -> list[Check]:
     return checks
 
 
-def tabulate_predictive(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
+def tabulate_predictive(tree: xr.DataTree | Fitted | Sequence[Check], *, level: float = 0.9) -> pd.DataFrame:
     """Return the statistics of the observed imbalance beside those under new errors.
 
     Parameters
     ----------
-    tree : DataTree
-        What `reconcile` returned.
+    tree : DataTree, Fitted or list of Check
+        What `reconcile` or `fit` returned; or what `check_predictive` found, which holds the table at
+        its level of .9.
     level : float
         Mass of the equal-tailed interval of the replicated statistic.
 
@@ -104,7 +111,15 @@ def tabulate_predictive(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFram
         small"), mcse (Monte Carlo standard error of probability_below, draws taken as independent),
         draws, interval_kind, interval_mass, unit. Empty where too few windows are stated.
     """
-    labels, observed, replicated = imbalances(tree)
+    check_level(level)
+    if isinstance(tree, Sequence) and tree and all(isinstance(check, Check) for check in tree):
+        found = tree[0].table
+        if found is not None and level in set(found.get("interval_mass", [level])):
+            return found
+        raise InputError(
+            Problem("these checks hold no table at that level", got=level, key="level", hint="pass the tree")
+        )
+    labels, observed, replicated = imbalances(_tree_of(tree))
     if len(labels) < FEWEST:
         return pd.DataFrame(columns=list(COLUMNS))
     spans = np.array([parse_window(label) for label in labels])
@@ -145,6 +160,12 @@ def tabulate_predictive(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _tree_of(fitted: object) -> xr.DataTree:
+    """Return the tree of a fit, or what was given."""
+    tree: xr.DataTree = getattr(fitted, "tree", fitted)
+    return tree
 
 
 def imbalances(tree: xr.DataTree) -> tuple[tuple[str, ...], FloatArray, FloatArray]:

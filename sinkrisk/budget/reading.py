@@ -85,6 +85,13 @@ def read_table(
     ------
     InputError
         Everything wrong with the table, each problem with its row.
+
+    Examples
+    --------
+    >>> from sinkrisk import load_observations
+    >>> table = read_table(load_observations("global"), windows=["2014-2023"])
+    >>> table.windows, len(table.rows), len(table.excluded)
+    (('2014-2023',), 5, 51)
     """
     frame = as_frame(observations)
     file = str(frame.attrs.get("path") or "")

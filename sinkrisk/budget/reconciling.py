@@ -265,6 +265,13 @@ sampler, direct, check
         Before sampling, where the stated means of a window leave more than 4 of their sds.
     ConvergenceWarning
         After sampling, with the text of each check of `diagnose` that failed.
+
+    Examples
+    --------
+    >>> from sinkrisk import load_observations
+    >>> fitted = fit(load_observations("global"), rng=1)  # doctest: +SKIP
+    >>> fitted.tree["posterior"]["flux"].dims  # doctest: +SKIP
+    ('chain', 'draw', 'component', 'year')
     """
     _check_arguments(
         model, draws=draws, tune=tune, chains=chains, rng=rng, errors=errors, series=series,

@@ -88,6 +88,12 @@ def power_scale(
     ------
     InputError
         For a tree in place of a fit, and a threshold that is not positive.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> fitted = budget.fit(load_observations("global"), rng=1)  # doctest: +SKIP
+    >>> power_scale(fitted, rng=2)[["quantity", "label", "verdict"]]  # doctest: +SKIP
     """
     require_fitted(fitted)
     check_number(threshold, key="threshold", least=0.0, above=True)

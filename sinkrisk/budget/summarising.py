@@ -90,6 +90,14 @@ def summarise_budget(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
     ------
     InputError
         When `level` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> table = summarise_budget(tree, level=0.9).set_index(["window", "component"])
+    >>> table.loc[("2014-2023", "ocean"), ["stated", "mean", "low", "high"]].astype(float).round(2).tolist()
+    [2.9, 2.85, 2.23, 3.48]
     """
     check_level(level)
     flux = group(tree, "posterior")["window_flux"]
@@ -149,6 +157,16 @@ def summarise_parameters(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFra
     ------
     InputError
         When `level` is not between 0 and 1, or the model has no parameters (closed).
+
+    Examples
+    --------
+    Of the closed model, which has none:
+
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> summarise_parameters(tree)
+    Traceback (most recent call last):
+    sinkrisk.errors.InputError: the model 'closed' has no parameters; ...
     """
     check_level(level)
     posterior = group(tree, "posterior")
@@ -216,6 +234,17 @@ def tabulate_fluxes(tree: xr.DataTree, *, level: float = 0.9) -> pd.DataFrame:
     ------
     InputError
         When `level` is not between 0 and 1, or the model has no annual flux.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> flux = xr.DataArray([[[[2.9, 3.0]], [[3.1, 3.0]]]], dims=("chain", "draw", "component", "year"),
+    ...     coords={"component": ["ocean"], "year": [2022, 2023]}, name="flux")
+    >>> tree = xr.DataTree.from_dict({"posterior": flux.to_dataset()})
+    >>> tabulate_fluxes(tree, level=0.5)[["year", "mean", "low", "high"]]
+       year  mean   low  high
+    0  2022   3.0  2.95  3.05
+    1  2023   3.0  3.00  3.00
     """
     check_level(level)
     flux = get_flux(tree).stack(sample=("chain", "draw")).transpose("component", "year", "sample")
@@ -249,6 +278,13 @@ def budget_result(tree: xr.DataTree, *, level: float = 0.9) -> Result:
         What `reconcile` returned.
     level : float
         Mass of the equal-tailed intervals.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> print(budget_result(tree).sentence.partition(" and the land")[0])
+    In 2014-2023 the closed budget puts the ocean sink at 2.85 (2.23 to 3.48)
     """
     # The attribution builds on this module's intervals, so it is imported here and not above.
     from sinkrisk.budget.attribution import attribute_imbalance, describe_missing

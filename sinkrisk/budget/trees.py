@@ -52,6 +52,15 @@ def get_flux(tree: xr.DataTree) -> xr.DataArray:
     ------
     InputError
         For the closed model, which reconciles windows as wholes.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> flux = xr.DataArray([[[[2.9, 3.0]], [[3.1, 3.0]]]], dims=("chain", "draw", "component", "year"),
+    ...     coords={"component": ["ocean"], "year": [2022, 2023]}, name="flux")
+    >>> tree = xr.DataTree.from_dict({"posterior": flux.to_dataset()})
+    >>> get_flux(tree).mean(("chain", "draw")).values
+    array([[3., 3.]])
     """
     posterior = group(tree, "posterior")
     if "flux" in posterior:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from sinkrisk import budget
 from sinkrisk.budget.hierarchical import fit_annual
 from sinkrisk.budget.predictive import check_predictive, imbalances, tabulate_predictive
+from sinkrisk.errors import InputError
 from sinkrisk.priors.workbook import load_workbook
 
 DECADES = ("1960-1969", "1970-1979", "1980-1989", "1990-1999", "2000-2009", "2014-2023")
@@ -154,3 +157,14 @@ def test_the_workbook_fails_independent_errors_and_passes_the_default(official):
     assert stated["probability_below"]["sd"] < 0.001
     assert stated["direction"]["sd"] == "too large"
     assert stated["replicated_median"]["sd"] == pytest.approx(1.09, abs=0.05)
+
+
+def test_a_fit_and_its_checks_are_read_like_the_tree(tree):
+    fitted = types.SimpleNamespace(tree=tree)
+    checks = check_predictive(fitted)
+    pd.testing.assert_frame_equal(tabulate_predictive(fitted), tabulate_predictive(tree))
+    pd.testing.assert_frame_equal(tabulate_predictive(checks), tabulate_predictive(tree))
+    with pytest.raises(InputError, match="no table at that level: got 0.5; pass the tree"):
+        tabulate_predictive(checks, level=0.5)
+    with pytest.raises(InputError, match="not the mass of an interval"):
+        tabulate_predictive(tree, level=90)
