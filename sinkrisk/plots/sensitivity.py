@@ -78,6 +78,9 @@ def plot_sobol(sobol: pd.DataFrame, outputs: Sequence[str] | None = None) -> Fig
     table = split_outputs(table[table["output"].isin(picked) & table["index"].isin(["S1", "ST"])])
     interval = interval_label(table, name="sobol")
     size = f"{float(only(table, 'n', name='sobol')):g}"
+    source = f"over independent replicates of N = {size}"
+    if "bootstrap" in interval:
+        source = f"of a random design of N = {size}"
     total = table[table["index"] == "ST"].groupby("driver", sort=False)["value"].mean()
     drivers = [str(d) for d in total.fillna(-1.0).sort_values(ascending=False, kind="stable").index]
     drivers, left_out = _active(table, drivers)
@@ -123,9 +126,8 @@ def plot_sobol(sobol: pd.DataFrame, outputs: Sequence[str] | None = None) -> Fig
         )  # fmt: skip
         style.caption(
             figure,
-            f"Sobol' indices: share of the output's variance, no unit. Thin lines: {interval} over "
-            f"independent replicates of N = {size}. Estimates may fall slightly below 0 or above 1."
-            + left_out,
+            f"Sobol' indices: share of the output's variance, no unit. Thin lines: {interval} "
+            f"{source}. Estimates may fall slightly below 0 or above 1." + left_out,
         )
     return figure
 

@@ -148,7 +148,7 @@ def half_samples(draws: int, count: int, generator: np.random.Generator) -> list
     return [np.sort(generator.permutation(draws)[: draws // 2]) for _ in range(count)]
 
 
-HALF_SAMPLES = "equal-tailed normal from half-samples"
+HALF_SAMPLES = "equal-tailed half-sample normal"
 
 
 def half_sample_interval(value: Floats, halves: Floats, level: float) -> tuple[Floats, Floats]:

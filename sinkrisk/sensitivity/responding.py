@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-BINS = "equal-tailed Student t of the mean in a bin"
-SPLINE = "equal-tailed normal of a cubic spline, HC3 variance"
+BINS = "equal-tailed Student t"
+SPLINE = "equal-tailed normal (HC3)"
 
 
 def response_curves(
@@ -197,7 +197,7 @@ def tornado_table(
                     "high_label": labels[1],
                     "swing": mean[last, k] - mean[first, k],
                     "tail": tail,
-                    "interval_kind": "equal-tailed Student t of the mean",
+                    "interval_kind": BINS,
                     "interval_mass": level,
                     "n": len(data),
                 }

@@ -42,7 +42,7 @@ def test_a_spline_of_what_it_can_hold_is_exact():
     x = np.linspace(-1, 2, 60)
     table = response_curves(x**3, {"x": x}, kind="spline", points=5)
     np.testing.assert_allclose(table["mean"], table["at"] ** 3, atol=1e-9)
-    assert table["interval_kind"].unique().tolist() == ["equal-tailed normal of a cubic spline, HC3 variance"]
+    assert table["interval_kind"].unique().tolist() == ["equal-tailed normal (HC3)"]
 
 
 def test_states_ties_and_several_outputs():
