@@ -68,7 +68,10 @@ if TYPE_CHECKING:
         TableDraws as TableDraws,
         table_bank as table_bank,
     )
-    from sinkrisk.network.uncertain import query_draws as query_draws
+    from sinkrisk.network.uncertain import (
+        draw_intervals as draw_intervals,
+        query_draws as query_draws,
+    )
     from sinkrisk.network.updating import updated as updated
 
 __getattr__, __dir__, __all__ = lazy.attach(
@@ -120,6 +123,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "TableBank": ".tables",
         "TableDraws": ".tables",
         "table_bank": ".tables",
+        "draw_intervals": ".uncertain",
         "query_draws": ".uncertain",
     },
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
@@ -14,7 +15,13 @@ from sinkrisk.network.drawn_sums import SumPlan
 from sinkrisk.network.exact import Exact
 from sinkrisk.network.inference import conditioned, exact_marginal
 from sinkrisk.network.propagation import DRAW
-from sinkrisk.network.simulated import check_bank
+from sinkrisk.network.simulated import (
+    check_bank,
+    check_mass,
+    interval,
+    interval_errors,
+    mean_error,
+)
 from sinkrisk.network.tables import TableBank
 
 if TYPE_CHECKING:
@@ -45,7 +52,7 @@ def query_draws(
     Returns
     -------
     DataArray (draw, state)
-        Probabilities; draws in the order of the bank.
+        Probabilities; draws in the order of the bank. `draw_intervals` sums them up.
 
     Raises
     ------
@@ -83,6 +90,56 @@ def query_draws(
         name=variable,
         attrs={"units": "1", "network": net.name},
     )
+
+
+def draw_intervals(draws: xr.DataArray, mass: float = 0.9) -> pd.DataFrame:
+    """Return mean and equal-tailed interval of each state over draws, with their Monte Carlo errors.
+
+    Parameters
+    ----------
+    draws : DataArray (draw, state)
+        From `query_draws`: the draws are exact, so what is left of chance is their number.
+    mass : float
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per state: state, probability (the mean), low, high, mc_error, mc_error_low,
+        mc_error_high, draws, interval_kind, interval_mass. The errors are standard errors, those of
+        the ends from the ranks next to them (`simulated.interval_errors`).
+
+    Raises
+    ------
+    InputError
+        For a mass outside (0, 1).
+
+    Examples
+    --------
+    >>> from sinkrisk.network import network_from_tables, table_bank
+    >>> net = network_from_tables(
+    ...     {"rain": ["no", "yes"]}, {}, {"rain": [0.8, 0.2]}, equivalent_sample_size=10
+    ... )
+    >>> found = draw_intervals(query_draws(net, "rain", table_bank(net, 2000, rng=1)))
+    >>> print(found[["state", "low", "high", "mc_error_low"]].round(2).to_string(index=False))
+    state  low  high  mc_error_low
+       no 0.57  0.95          0.01
+      yes 0.05  0.43          0.00
+    """
+    check_mass(mass)
+    rows = []
+    for state in draws["state"].values:
+        values = draws.sel(state=state).values
+        low, high = interval(values, mass)
+        low_error, high_error = interval_errors(values, mass)
+        rows.append(
+            {
+                "state": str(state), "probability": float(values.mean()), "low": low, "high": high,
+                "mc_error": mean_error(values), "mc_error_low": low_error, "mc_error_high": high_error,
+                "draws": len(values), "interval_kind": "equal-tailed", "interval_mass": mass,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def marginal_draws(net: Network, variable: str, bank: TableBank, conditions: Conditions) -> Floats:
