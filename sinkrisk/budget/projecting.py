@@ -3,12 +3,15 @@
 Every draw of the reconciled budget scales the box model's ocean and land so that its own last decade is
 met under the historical CO2, and carries its own decline of ocean efficiency, saturation and tipping of
 the land. Removal lowers the CO2 and with it the natural sinks: both the amount removed and what remains
-of it in the air are reported. Interannual variability is left out: a year's flux scatters about it.
+of it in the air are reported. Interannual variability is left out: a year's flux scatters about it. What
+the box model itself misses is carried as a discrepancy of each sink that grows with time, as large as its
+misses of past decades.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from sinkrisk import units
 from sinkrisk.budget.arguments import check_count, check_number
 from sinkrisk.budget.carbon_cycle import Run, Sink, follow, simulate
-from sinkrisk.budget.cycle_table import draw_cycle, land_curvature, load_carbon_cycle, ocean_curvature
+from sinkrisk.budget.cycle_table import (
+    UNCERTAIN,
+    draw_cycle,
+    land_curvature,
+    load_carbon_cycle,
+    ocean_curvature,
+)
 from sinkrisk.budget.emission_paths import extend_emissions, gross_emissions, read_emissions
 from sinkrisk.budget.flux_draws import recent_sinks
+from sinkrisk.budget.hyper import load_hyper
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.rng import RandomSource, generator
 
@@ -33,6 +43,9 @@ FloatArray = NDArray[np.float64]
 
 LAST_YEAR = 2200
 """Stores run on to this year; no outlook goes beyond it."""
+
+DISCREPANCIES: tuple[str, ...] = ("ocean_discrepancy", "land_discrepancy")
+"""What a draw's sink departs from the box model by, in standard deviations, for `fixed`."""
 
 
 def outlook(
@@ -67,7 +80,8 @@ def outlook(
         Draws used, picked evenly; default all.
     rng : int, Generator or None
     u, fixed
-        As in `cycle_table.draw_cycle`.
+        As in `cycle_table.draw_cycle`; `fixed` also takes `DISCREPANCIES`, in standard deviations. Where
+        `rng` is left out and nothing is left to draw (by `u`, or by `fixed`), they are nought.
     gross : {"floor", "as_given"}
         How a scenario net of its own removal becomes gross; beside `removal`, only ``"floor"``.
     residual : float, optional
@@ -94,6 +108,16 @@ def outlook(
         For a budget of another place than the globe, a scenario that ends too early or begins too late,
         removal beside a path that already is net of its own, or removal whose samples are not those of the
         draws.
+
+    Examples
+    --------
+    >>> from sinkrisk import budget, load_observations
+    >>> tree = budget.reconcile(load_observations("global"), "closed", draws=500, rng=1)
+    >>> import pandas as pd
+    >>> path = pd.DataFrame({"year": [2024, 2100], "fossil": [10.0, 0.0], "land_use": [1.0, 0.0]})
+    >>> projected = outlook(tree, path, draws=200, rng=1)
+    >>> projected["co2"].dims, projected.attrs["matched"]
+    (('sample', 'year'), '2014-2023')
     """
     cycle = load_carbon_cycle()
     _check_arguments(source, removal, draws, residual, until)
@@ -116,17 +140,22 @@ def outlook(
             Problem("the scenario begins too late", got=int(path["year"].iloc[0]), allowed=f"by {first}")
         )
     emitted = (path["fossil"] + path["land_use"]).to_numpy(dtype=float)
-    drawn = draw_cycle(count, rng=generator(rng), u=u, fixed=fixed)
+    held = {name: v for name, v in (fixed or {}).items() if name not in DISCREPANCIES}
+    whole = rng is None and (u is not None or set(held) == set(UNCERTAIN))
+    stream = generator(rng)
+    drawn = draw_cycle(count, rng=stream, u=u, fixed=held)
+    missed = _discrepancies(count, stream, fixed or {}, whole)
+    apart = _grown(missed, years, span)
     ocean, land, pools = _fitted(flux, span, drawn)
     start = cycle.year_end(span[1])
 
     taken = None if removal is None else _removal(removal, years, count)
     gone = np.zeros((1, 1, len(years))) if taken is None else taken
-    plain, _ = _run(emitted[None, None, :], start, ocean, land, pools, drawn)
+    plain, _ = _run(emitted[None, None, :], start, ocean, land, pools, drawn, apart)
     run, warming = (
         (plain, _warming(emitted[None, None, :], drawn))
         if taken is None
-        else _run(emitted[None, None, :] - gone, start, ocean, land, pools, drawn)
+        else _run(emitted[None, None, :] - gone, start, ocean, land, pools, drawn, apart)
     )
     crossed = _crossed(warming, drawn)
     named = taken is not None and removal is not None and "portfolio" in removal.dims
@@ -157,7 +186,7 @@ def outlook(
         coords=coords,
     )
     out["probability_crossed"] = out["crossed"].astype(float).mean("sample").assign_attrs(units="1")
-    for name, values in drawn.items():
+    for name, values in {**drawn, **missed}.items():
         out[name] = ("sample", values, {"units": _UNITS[name]})
     for name, sink in (("ocean", ocean), ("land", land)):
         scale = sink.capacity[:, 0, 0] / cycle.sink(name).capacity[0]
@@ -180,6 +209,7 @@ def outlook(
         "matched": f"{span[0]}-{span[1]}",
         "history": "CO2 of priors/carbon_cycle.csv; the air starts from it, whatever the draws' growth",
         "variability": "interannual variability is left out",
+        "discrepancy": "none drawn" if whole and not any(map(np.any, missed.values())) else _DISCREPANCY,
         "start_co2_ppm": float(cycle.ppm(start)),
     }
     return out
@@ -188,8 +218,13 @@ def outlook(
 _UNITS = {
     "ocean_efficiency_decline": "%", "land_half_saturation": "ppm", "land_tipping_threshold": "K",
     "land_tipping_timescale": "yr", "land_tipping_loss": "1", "warming_present": "K",
-    "warming_per_emission": "K/GtC",
+    "warming_per_emission": "K/GtC", "ocean_discrepancy": "1", "land_discrepancy": "1",
 }  # fmt: skip
+
+_DISCREPANCY = (
+    "each sink departs from the box model by an amount whose sd grows with the square root of the time since "
+    "the matched decade (outlook_discrepancy of priors/budget.csv, the misses of 25 past decades)"
+)
 
 
 def _check_arguments(source: object, removal: object, draws: object, residual: object, until: object) -> None:
@@ -251,6 +286,38 @@ def _fitted(
     return sinks[0], sinks[1], (pools[0], pools[1])
 
 
+def _discrepancies(
+    count: int, stream: np.random.Generator, fixed: Mapping[str, ArrayLike], whole: bool
+) -> dict[str, FloatArray]:
+    """Return one standard normal number per draw and sink, nought where nothing is drawn."""
+    z = np.zeros((count, len(DISCREPANCIES))) if whole else stream.standard_normal((count, 2))
+    out = {}
+    for place, name in enumerate(DISCREPANCIES):
+        given = np.asarray(fixed.get(name, z[:, place]), dtype=float)
+        if given.shape not in ((), (count,)):
+            raise InputError(
+                Problem(f"{name}: other draws", got=str(given.shape), allowed=f"one number, or {count}")
+            )
+        out[name] = np.broadcast_to(given, count).copy()
+    return out
+
+
+def _grown(
+    missed: Mapping[str, FloatArray], years: NDArray[np.int64], span: tuple[int, int]
+) -> list[FloatArray]:
+    """Return what each sink takes up beyond the box model, GtC/yr, shape (sample, 1, year).
+
+    A random walk from the middle of the matched decade would have this spread in every year; one number
+    per draw makes it a function of the draw, at the price of paths that bend less than a walk's.
+    """
+    hyper = load_hyper()
+    elapsed = np.sqrt(years - 0.5 * (span[0] + span[1]))
+    return [
+        hyper.a("outlook_discrepancy", name.removesuffix("_discrepancy")) * z[:, None, None] * elapsed
+        for name, z in missed.items()
+    ]
+
+
 def _removal(removal: xr.DataArray, years: NDArray[np.int64], count: int) -> FloatArray:
     """Return removal in GtC/yr, shape (sample or 1, portfolio or 1, year)."""
     extra = set(removal.dims) - {"sample", "portfolio", "year"}
@@ -290,6 +357,7 @@ def _run(
     land: Sink,
     pools: tuple[FloatArray, FloatArray],
     drawn: Mapping[str, FloatArray],
+    apart: list[FloatArray],
 ) -> tuple[Run, FloatArray]:
     warming = _warming(emitted, drawn)
     crossed = _crossed(warming, drawn)
@@ -297,6 +365,12 @@ def _run(
     lost = -np.expm1(-age / drawn["land_tipping_timescale"][:, None, None])
     capacity = 1.0 - drawn["land_tipping_loss"][:, None, None] * lost
     run = simulate(
-        emitted, start, ocean, land, ocean_pools=pools[0], land_pools=pools[1], land_capacity=capacity
+        emitted - apart[0] - apart[1],
+        start,
+        ocean,
+        land,
+        ocean_pools=pools[0],
+        land_pools=pools[1],
+        land_capacity=capacity,
     )
-    return run, warming
+    return replace(run, ocean=run.ocean + apart[0], land=run.land + apart[1]), warming

@@ -182,3 +182,34 @@ def test_bad_series_are_refused():
             hindcasting.hindcast(bad)
     with pytest.raises(InputError, match="origin outside"):
         hindcasting.hindcast(series, origins=[2023])
+
+
+def test_the_outlook_is_tried_on_the_past():
+    table = hindcasting.hindcast_outlook(_series(), origins=[1990, 2010], draws=50, rng=1)
+    assert list(table["quantity"]) == ["ocean", "land", "co2"] * 2
+    series = _series()
+    ocean = table[(table["origin"] == 2010) & (table["quantity"] == "ocean")].iloc[0]
+    assert ocean["observed"] == pytest.approx(series.loc[2011:2020, "ocean"].mean())
+    # Values after the origin are read only to score (emissions are known).
+    later = series.copy()
+    later.loc[2011:, ["ocean", "land", "atmosphere"]] += 1.0
+    again = hindcasting.hindcast_outlook(later, origins=[2010], draws=50, rng=2)
+    same = hindcasting.hindcast_outlook(series, origins=[2010], draws=50, rng=2)
+    np.testing.assert_array_equal(again["mean"], same["mean"])
+    with pytest.raises(InputError, match="origin outside the series"):
+        hindcasting.hindcast_outlook(series, origins=[2020], rng=1)
+
+
+@pytest.mark.slow
+def test_the_outlook_covers_the_decades_of_the_workbook(releases):
+    table = hindcasting.hindcast_outlook(releases["2024"], rng=1)
+    covered = table.groupby("quantity")["covered"].mean()
+    # Without a discrepancy 90 % intervals held .20 (ocean), .20 (land) and .08 (CO2) of 25 decades, which
+    # overlap: some four are independent.
+    assert covered["ocean"] >= 0.8
+    assert covered["land"] >= 0.8
+    # Measured .84, .84, .60: CO2 also carries the budget's imbalance, which is no sink's.
+    assert covered["co2"] >= 0.5
+    apart = (table["mean"] - table["observed"]).pow(2).groupby(table["quantity"]).mean().pow(0.5)
+    ratio = apart / table.groupby("quantity")["sd"].mean()
+    assert ratio[["ocean", "land"]].between(0.6, 1.5).all()

@@ -189,6 +189,27 @@ def test_equal_seeds_agree_and_draws_are_picked(flux):
         projecting.outlook(flux, GROSS, draws=41)
 
 
+def test_the_discrepancy_grows_with_the_root_of_time_and_closes(flux):
+    calm = {"ocean_discrepancy": 0.0, "land_discrepancy": 0.0}
+    one = projecting.outlook(flux, GROSS, rng=5, fixed={"ocean_discrepancy": 1.0, "land_discrepancy": 0.0})
+    none = projecting.outlook(flux, GROSS, rng=5, fixed=calm)
+    assert (none["ocean_discrepancy"] == 0.0).all()
+    # In the first year nothing has come back yet but the air's own answer to what the ocean takes.
+    first = (one["ocean"] - none["ocean"]).isel(year=0)
+    assert float(first.mean()) == pytest.approx(0.027 * np.sqrt(5.5), rel=0.05)
+    assert (one["co2"].sel(year=2100) < none["co2"].sel(year=2100)).all()
+    closure = one["fossil"] + one["land_use"] - one["atmosphere"] - one["ocean"] - one["land"]
+    assert float(np.abs(closure).max()) < 1e-9
+    drawn = projecting.outlook(flux, GROSS, rng=5)
+    assert float(drawn["co2"].sel(year=2100).std()) > float(none["co2"].sel(year=2100).std())
+    assert "square root" in drawn.attrs["discrepancy"]
+    # A design that fixes everything stays a function of the design.
+    held = projecting.outlook(flux, GROSS, u=np.full((40, 7), 0.5))
+    assert held.attrs["discrepancy"] == "none drawn"
+    with pytest.raises(InputError, match="other draws"):
+        projecting.outlook(flux, GROSS, rng=5, fixed={"land_discrepancy": [1.0, 2.0]})
+
+
 def test_a_reconciled_budget_is_a_source(tree):
     run = projecting.outlook(tree, GROSS, rng=1, draws=50)
     assert run.attrs["matched"] == "2014-2023"
