@@ -13,6 +13,10 @@ from sinkrisk import lazy
 
 if TYPE_CHECKING:
     from sinkrisk.plots.abatement import plot_abatement as plot_abatement
+    from sinkrisk.plots.air import (
+        plot_concentrations as plot_concentrations,
+        plot_net_effect as plot_net_effect,
+    )
     from sinkrisk.plots.annual import (
         plot_fluxes as plot_fluxes,
         plot_outlook as plot_outlook,
@@ -20,8 +24,14 @@ if TYPE_CHECKING:
     )
     from sinkrisk.plots.budget import plot_attribution as plot_attribution, plot_budget as plot_budget
     from sinkrisk.plots.crediting import (
+        plot_buffers as plot_buffers,
+        plot_carbon_at_risk as plot_carbon_at_risk,
         plot_discounts as plot_discounts,
         plot_exchange_rates as plot_exchange_rates,
+    )
+    from sinkrisk.plots.decision import (
+        plot_learning as plot_learning,
+        plot_mean_against_cvar as plot_mean_against_cvar,
     )
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.governance import (
@@ -47,6 +57,11 @@ if TYPE_CHECKING:
         plot_schedule as plot_schedule,
         plot_suitability as plot_suitability,
     )
+    from sinkrisk.plots.tracing import (
+        plot_limits as plot_limits,
+        plot_tracing as plot_tracing,
+        plot_waterfall as plot_waterfall,
+    )
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
@@ -54,6 +69,15 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_abatement": ".abatement",
         "plot_attribution": ".budget",
         "plot_budget": ".budget",
+        "plot_buffers": ".crediting",
+        "plot_carbon_at_risk": ".crediting",
+        "plot_concentrations": ".air",
+        "plot_learning": ".decision",
+        "plot_limits": ".tracing",
+        "plot_mean_against_cvar": ".decision",
+        "plot_net_effect": ".air",
+        "plot_tracing": ".tracing",
+        "plot_waterfall": ".tracing",
         "plot_central_weights": ".ranking",
         "plot_deployment_modes": ".network",
         "plot_entry_sensitivity": ".governance",

@@ -24,6 +24,8 @@ _COLUMNS = ("region", "period", "price", "median", "low", "high", "unit", "inter
 def plot_abatement(curves: pd.DataFrame, regions: Sequence[str] | None = None) -> Figure:
     """Draw marginal abatement cost curves, one panel a region, one line and band a period.
 
+    Of one region alone every period has a panel and a scale of its own.
+
     Parameters
     ----------
     curves : DataFrame
@@ -56,14 +58,19 @@ def plot_abatement(curves: pd.DataFrame, regions: Sequence[str] | None = None) -
         raise InputError(Problem("abatement: two rows for one region, period and price", key="price"))
     unit, interval = unit_text(only(table, "unit", name="abatement")), interval_label(table, name="abatement")
     periods = in_order(table["period"])
-    columns = min(3, len(picked))
-    rows = -(-len(picked) // columns)
+    # One region alone has room for a panel a period: what can grow until then differs tenfold.
+    single = len(picked) == 1 and len(periods) > 1
+    panels = [(picked[0], [p]) for p in periods] if single else [(r, periods) for r in picked]
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
     with style.styled():
         figure = style.new_figure(2.3 * rows + 1.1)
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        for region, axes in zip(picked, grid.flat, strict=False):
-            for k, period in enumerate(periods):
-                one = table[(table["region"] == region) & (table["period"] == period)].sort_values("price")
+        for (region, shown), axes in zip(panels, grid.flat, strict=False):
+            here = table[table["region"] == region]
+            for period in shown:
+                k = periods.index(period)
+                one = here[here["period"] == period].sort_values("price")
                 colour = _COLOURS[k % len(_COLOURS)]
                 axes.fill_betweenx(
                     one["price"], one["low"], one["high"], color=colour, alpha=0.25, linewidth=0.0
@@ -76,22 +83,24 @@ def plot_abatement(curves: pd.DataFrame, regions: Sequence[str] | None = None) -
                     linewidth=1.8,
                     label=readable(period),
                 )
-            axes.set_title(sentence_case(region))
+            title = f"{sentence_case(region)}, {readable(shown[0])}" if single else sentence_case(region)
+            axes.set_title(title)
             # A region without supply still has an axis.
-            most = float(np.nanmax(table.loc[table["region"] == region, "high"]))
+            most = float(np.nanmax(here.loc[here["period"].isin(shown), "high"]))
             axes.set_xlim(0.0, most * 1.03 if most > 0.0 else 1.0)
             axes.set_ylim(float(table["price"].min()), float(table["price"].max()))
             style.few_ticks(axes, 4)
             style.light_grid(axes, "both")
-        for axes in list(grid.flat)[len(picked) :]:
+        for axes in list(grid.flat)[len(panels) :]:
             axes.set_axis_off()
         for row in grid:
             row[0].set_ylabel("USD/tCO₂")
-        for k, axes in enumerate(list(grid.flat)[: len(picked)]):
-            if k + columns >= len(picked):
+        for k, axes in enumerate(list(grid.flat)[: len(panels)]):
+            if k + columns >= len(panels):
                 axes.set_xlabel(unit)
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(periods))
+        if not single:
+            handles, labels = grid[0, 0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside upper center", ncols=len(periods))
         style.caption(
             figure,
             f"Line: median of what costs at most the price, a year; band: its {interval}, read across at a "

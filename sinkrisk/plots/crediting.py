@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sinkrisk.plots import style
-from sinkrisk.plots.checking import interval_label, require_table
-from sinkrisk.plots.labels import readable
+from sinkrisk.plots.checking import chosen, interval_label, only, require_table
+from sinkrisk.plots.labels import readable, unit_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ def plot_exchange_rates(rates: pd.DataFrame) -> Figure:
                 ink = "white" if abs(shades[i, j]) > 0.65 * bound else style.INK
                 axes.text(j, i - 0.16, _short(middle_rate), ha="center", va="center", fontsize=8.0, color=ink)
                 text = f"{_short(low)}–{_short(high)}"
-                axes.text(j, i + 0.24, text, ha="center", va="center", fontsize=5.6, color=ink)
+                axes.text(j, i + 0.24, text, ha="center", va="center", fontsize=6.2, color=ink)
         axes.set_xticks(range(len(order)), [readable(n) for n in order], rotation=40, ha="right")
         axes.set_yticks(range(len(order)), [readable(n) for n in order])
         axes.set_ylabel("one credit of")
@@ -136,6 +137,109 @@ def plot_discounts(discounts: pd.DataFrame) -> Figure:
             figure,
             f"Circle: median over draws; line: {interval}. On the right the factor that takes most off.",
         )
+    return figure
+
+
+_BUFFERS = ("portfolio", "pathway", "removed", "own_share", "pooled_share", "tail_mass")
+_AT_RISK = ("portfolio", "promised", "extra", "extra_decoupled", "level", "unit")
+
+
+def plot_buffers(buffers: pd.DataFrame) -> Figure:
+    """Draw the buffer that the credits of each portfolio need, pathway by pathway and as one pool.
+
+    Parameters
+    ----------
+    buffers : DataFrame
+        From ``portfolio.buffer_table``: portfolio, pathway (``pool`` is all together), removed,
+        own_share, pooled_share, tail_mass.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        For a missing column, text where a number belongs, or a table without pools.
+    """
+    table = require_table(
+        buffers, _BUFFERS, name="buffers", numeric=["removed", "own_share", "pooled_share", "tail_mass"]
+    )
+    chosen(["pool"], list(dict.fromkeys(table["pathway"].astype(str))), key="pathway", name="buffers")
+    tail = 100.0 * float(only(table, "tail_mass", name="buffers"))
+    pool = table[table["pathway"] == "pool"]
+    return _pairs(
+        [str(n) for n in pool["portfolio"]],
+        100.0 * pool["own_share"].to_numpy(float),
+        100.0 * pool["pooled_share"].to_numpy(float),
+        ("every pathway for itself", "one pool"),
+        "buffer, % of the tonnes removed",
+        f"What must be held back to cover the mean loss of the worst {tail:.3g} % of draws (CVaR): all "
+        "carbon that comes back until the end of the horizon, by decay, leakage and reversal. A pool needs "
+        "less, because not everything comes back in the same draw.",
+    )
+
+
+def plot_carbon_at_risk(at_risk: pd.DataFrame) -> Figure:
+    """Draw the extra removal that guarantees what portfolios store, with and without the common shock.
+
+    Parameters
+    ----------
+    at_risk : DataFrame
+        From ``portfolio.carbon_at_risk``: portfolio, promised, extra, extra_decoupled, level, unit.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        For a missing column, text where a number belongs, or units that differ between rows.
+    """
+    table = require_table(
+        at_risk, _AT_RISK, name="carbon at risk", numeric=["promised", "extra", "extra_decoupled", "level"]
+    )
+    level = 100.0 * float(only(table, "level", name="carbon at risk"))
+    unit = unit_text(only(table, "unit", name="carbon at risk"))
+    return _pairs(
+        [str(n) for n in table["portfolio"]],
+        table["extra"].to_numpy(float),
+        table["extra_decoupled"].to_numpy(float),
+        ("with the common shock", "shocks independent"),
+        f"extra removal, {unit}",
+        f"Gross removal beyond the plan's own that guarantees, in {level:.3g} % of draws, that what it "
+        "stores on average is stored. The gap between the marks is what shocks that strike regions and "
+        "pathways together cost.",
+    )
+
+
+def _pairs(
+    names: list[str],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    words: tuple[str, str],
+    label: str,
+    text: str,
+) -> Figure:
+    """Draw two numbers of each portfolio on one line."""
+    at = np.arange(len(names), dtype=float)
+    with style.styled():
+        figure = style.new_figure(0.32 * len(names) + 1.6)
+        axes = figure.subplots()
+        axes.hlines(
+            at, np.minimum(first, second), np.maximum(first, second), color=style.LIGHT, linewidth=3.0
+        )
+        axes.plot(first, at, "s", color=style.VERMILION, markersize=6, label=words[0])
+        axes.plot(second, at, "o", color=style.BLUE, markersize=6, label=words[1])
+        axes.set_yticks(at, style.wrapped(names, 30))
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xlim(0.0, 1.06 * max(float(np.nanmax([*first, *second])), 1e-12))
+        axes.set_xlabel(label)
+        style.few_ticks(axes, 6)
+        style.light_grid(axes, "x")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+        style.caption(figure, text)
     return figure
 
 

@@ -28,6 +28,17 @@ _WORDS = {
     "reallocated_share": "share moved to other pathways",
     "total_cost": "total discounted cost",
     "mrv_breakthrough": "MRV breakthrough",
+    "co2_2100": "CO₂ in 2100",
+    "retained_2200": "still stored in 2200",
+    "utilised_carbon": "fossil carbon in products",
+    "cost_per_durable_tonne": "cost per durable tonne",
+    "co2_transport": "CO₂ transport",
+    "co2_storage": "CO₂ storage",
+    "point_co2": "CO₂ of point sources",
+    "non_co2": "non-CO₂ effects",
+    "co_benefit": "co-benefit premium",
+    "other_gases": "other gases",
+    "trl": "TRL",
 }
 
 _SCALES = {
@@ -35,6 +46,8 @@ _SCALES = {
     "ecological_risk": "score 0 to 1",
     "storage_permanence": "share",
     "reallocated_share": "share",
+    "acceptance": "share",
+    "regional_equity": "1 is equal",
 }
 
 PERIODS: tuple[str, ...] = ("near_term", "mid_term", "long_term")

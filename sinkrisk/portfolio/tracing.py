@@ -166,9 +166,9 @@ def trace_sentence(table: pd.DataFrame) -> str:
     net = table[table["step"] == "net"].set_index("portfolio")["share"].dropna()
     if net.empty:
         return "No portfolio plans anything."
-    best, worst = net.idxmax(), net.idxmin()
+    best, worst = str(net.idxmax()), str(net.idxmin())
     losses = table[(table["role"] == "change") & (table["portfolio"] == best)]
-    most = losses.loc[losses["mean"].idxmin()]
+    most = losses.sort_values("mean", kind="stable").iloc[0]
     planned = float(table.loc[(table["portfolio"] == best) & (table["step"] == "planned"), "mean"].iloc[0])
     return (
         f"Of a planned tonne {net[best]:.2f} t become net removal with {best}, the most, and "

@@ -40,9 +40,19 @@ def test_curves_are_drawn_where_the_table_says(curves):
 
 
 def test_regions_are_picked_in_the_order_asked_for(curves):
-    figure = plots.plot_abatement(curves, regions=["world"])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["World"]
+    figure = plots.plot_abatement(curves, regions=["world", "north_america"])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["World", "North America"]
     assert figure.axes[0].get_xlabel() == "GtCO₂/yr"
+
+
+def test_one_region_has_a_panel_and_a_scale_for_each_period(curves):
+    late = (curves["region"] == "world") & (curves["period"] == "long_term")
+    for column in ("median", "low", "high"):
+        curves.loc[late, column] *= 10.0
+    near, far = plots.plot_abatement(curves, regions=["world"]).axes
+    assert [axes.get_title(loc="left") for axes in (near, far)] == ["World, near term", "World, long term"]
+    assert [list(axes.lines[0].get_xdata()) for axes in (near, far)] == [[0.0, 4.0, 16.0], [0.0, 40.0, 160.0]]
+    assert far.get_xlim()[1] == pytest.approx(10.0 * near.get_xlim()[1])
 
 
 def test_bad_tables_are_named(curves):

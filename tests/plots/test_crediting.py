@@ -65,3 +65,31 @@ def test_bad_tables_are_named(rates):
         plots.plot_exchange_rates(rates.drop(columns="median"))
     with pytest.raises(InputError, match="missing column"):
         plots.plot_discounts(rates)
+
+
+def test_buffers_compare_own_with_pooled():
+    rows = [
+        ("mixed", "forests", 10.0, 0.4, 0.3), ("mixed", "pool", 20.0, 0.25, 0.1),
+        ("trees", "forests", 5.0, 0.4, 0.4), ("trees", "pool", 5.0, 0.4, 0.4),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["portfolio", "pathway", "removed", "own_share", "pooled_share"])
+    table = table.assign(tail_mass=0.05)
+    axes = plots.plot_buffers(table).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["mixed", "trees"]
+    assert [list(line.get_xdata()) for line in axes.lines] == [[25.0, 40.0], [10.0, 40.0]]
+    with pytest.raises(InputError, match="no such pathway"):
+        plots.plot_buffers(table[table["pathway"] != "pool"])
+
+
+def test_carbon_at_risk_is_drawn_with_and_without_the_common_shock():
+    table = pd.DataFrame(
+        [("mixed", 50.0, 6.0, 5.0), ("trees", 20.0, 9.0, 9.5)],
+        columns=["portfolio", "promised", "extra", "extra_decoupled"],
+    ).assign(level=0.95, unit="GtCO2")
+    figure = plots.plot_carbon_at_risk(table)
+    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[6.0, 9.0], [5.0, 9.5]]
+    assert figure.axes[0].collections[0].get_segments()[1][:, 0].tolist() == [9.0, 9.5]
+    assert figure.axes[0].get_xlabel() == "extra removal, GtCO₂"
+    assert "in 95 % of draws" in " ".join(t.get_text() for t in figure.texts)
+    with pytest.raises(InputError, match="missing column"):
+        plots.plot_carbon_at_risk(table.drop(columns="extra"))
