@@ -71,7 +71,7 @@ class PreparedTable:
         member), river (adjusted, unadjusted, or blank), net_of (land_use where a land row states
         land minus land-use emissions, else blank), definition, kind, source, locator.
     windows, components : tuple of str
-        In order of time; in the order of the identity.
+        In order of their last years; in the order of the identity.
     determined : tuple of str
         The component without any observation, which closure determines; empty or one.
     printed : dict of str to float
@@ -174,7 +174,7 @@ def prepare_rows(
     determined = _coverage(rows, frame, excluded, shares, place, found)
     found.raise_if_any()
     components = tuple(name for name in SIGNS if name in REQUIRED or (rows["component"] == name).any())
-    labels = tuple(dict.fromkeys(rows.sort_values(["start", "end"], kind="stable")["window"]))
+    labels = tuple(dict.fromkeys(rows.sort_values(["end", "start"], kind="stable")["window"]))
     return PreparedTable(
         rows=rows,
         windows=labels,

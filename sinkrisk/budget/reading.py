@@ -233,7 +233,7 @@ def _identify(
         if not found:
             found.add("no row enters the budget: all are derived, attributions or in windows not selected")
         return (), {}
-    labels = tuple(dict.fromkeys(rows.sort_values(["start", "end"], kind="stable")["window"]))
+    labels = tuple(dict.fromkeys(rows.sort_values(["end", "start"], kind="stable")["window"]))
     present = {window: set(group) for window, group in rows.groupby("window")["component"]}
     missing = {window: [c for c in REQUIRED if c not in present[window]] for window in labels}
     open_windows = [window for window in labels if len(missing[window]) > 1]

@@ -39,7 +39,7 @@ def remarks(
         notes.append(f"{len(forecasts)} projections stay out of the likelihood, to be scored as forecasts")
     if determined:
         what = (
-            "the net contribution to the air"
+            f"the net contribution of {geography} to the air, not the growth of the whole atmosphere"
             if determined[0] == "atmosphere" and geography != "global"
             else ""
         )

@@ -118,28 +118,28 @@ _PARAMETERS = {
     "walk_scale": ("Walk of the flux", "yearly step, {unit}"),
     "variability": ("Year-to-year variability", "sd, {unit}"),
     "error_scale": ("Size of errors", "in stated sds"),
-    "error_correlation": ("Persistence of errors", "correlation with the year before"),
-    "error_share": ("Parts of the error", "share of its variance"),
-    "land_use_land_correlation": ("Biases of land use and land", "correlation"),
-    "missing_scale": ("Missing flux", "sd, {unit}"),
-    "missing_mean_share": ("Steady part of the missing flux", "share of its variance"),
-    "missing_correlation": ("Persistence of the missing flux", "correlation with the year before"),
+    "error_correlation": ("Persistence of errors", "lag-1 correlation"),
+    "error_share": ("Parts of errors", "share of variance"),
+    "land_use_land_correlation": ("Land-use and land biases", "correlation"),
+    "missing_scale": ("Missing flux, size", "sd, {unit}"),
+    "missing_mean_share": ("Missing flux, steady part", "share of variance"),
+    "missing_correlation": ("Missing flux, persistence", "lag-1 correlation"),
     "precision": ("Precision of a group", "relative"),
     "method_bias_scale": ("Bias of a method", "sd, {unit}"),
     "method_ar_scale": ("Persistent error of a method", "sd, {unit}"),
     "method_walk_scale": ("Drift of a method", "yearly step, {unit}"),
-    "method_correlation": ("Persistence in a method", "correlation with the year before"),
+    "method_correlation": ("Persistence in a method", "lag-1 correlation"),
     "estimate_offset_scale": ("Offset of an estimate", "sd, {unit}"),
     "estimate_error_scale": ("Error of an estimate", "sd, {unit}"),
-    "estimate_correlation": ("Persistence in an estimate", "correlation with the year before"),
+    "estimate_correlation": ("Persistence in an estimate", "lag-1 correlation"),
 }
 """Parameter -> title of its panel, and what its axis measures."""
 
-_PARTS = {"ar": "autocorrelated"}
+_PARTS = {"ar": "lag-1"}
 
 
 def _entry_text(label: object) -> str:
-    """Return a parameter's entry in words: ``land_use ar`` as ``land-use change, autocorrelated``."""
+    """Return a parameter's entry in words: ``land_use ar`` as ``land-use change, lag-1``."""
     words = str(label).replace(",", " ").split()
     return ", ".join(_PARTS.get(word, readable(word)) for word in words)
 

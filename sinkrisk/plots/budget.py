@@ -100,9 +100,9 @@ def _is_span(window: str) -> bool:
 
 
 def _in_time(windows: pd.Series[str]) -> list[str]:
-    """Return the distinct windows: longer ones in order of time, then single years."""
+    """Return the distinct windows: longer ones in order of their last years, then single years."""
     names = list(dict.fromkeys(windows.astype(str)))
-    return sorted(names, key=lambda name: (not _is_span(name), name))
+    return sorted(names, key=lambda name: (not _is_span(name), name.split("-")[::-1]))
 
 
 _GREYS = {"rounding": (style.LIGHT, ""), "missing": ("white", "////")}

@@ -392,7 +392,7 @@ def test_rows_of_another_geography_stay_out_when_one_is_chosen(packaged, table_2
 def test_china_has_several_statements_on_land_and_seas(packaged):
     table = prepare_rows(china_observations())
     assert table.determined == ("atmosphere",)
-    assert any("the net contribution to the air" in note for note in table.notes)
+    assert any("the net contribution of china to the air" in note for note in table.notes)
     assert any("constructed: atmosphere is 44 %" in note for note in table.notes)
     rows = table.rows.set_index("estimate")
     # 1.3 PgCO2 = 1.3 * 12 / 44; 0.16 + 0.12 + 0.03 - 0.0034.

@@ -108,8 +108,8 @@ def test_parameters_say_what_they_measure_and_in_what_unit():
     ).assign(prior_driven=False, **INTERVAL)  # fmt: skip
     walk, share, new = plots.plot_parameters(table).axes
     assert (walk.get_title(loc="left"), walk.get_xlabel()) == ("Walk of the flux", "yearly step, GtC/yr")
-    assert share.get_xlabel() == "share of its variance"
-    assert share.get_yticklabels()[0].get_text() == "land-use change, autocorrelated"
+    assert share.get_xlabel() == "share of variance"
+    assert share.get_yticklabels()[0].get_text() == "land-use change, lag-1"
     assert (new.get_title(loc="left"), new.get_xlabel()) == ("A new one", "ppm")
 
 
