@@ -205,7 +205,9 @@ def test_unknown_nodes_and_states_are_refused_together_with_a_suggestion(governa
     assert "evidence on a node that is set by do: got 'climate_ambition__near_term'" in message
     assert "did you mean 'high'?" in message
     with pytest.raises(InputError, match="likelihood of soft evidence"):
-        query(governance, "climate_shock__near_term", {"climate_shock__near_term": {"shock": -1.0}})
+        query(
+            governance, "climate_shock__near_term", {"climate_shock__near_term": {"none": 1.0, "shock": -1.0}}
+        )
 
 
 def test_exact_inference_refuses_a_hopeless_network():
