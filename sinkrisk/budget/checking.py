@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from sinkrisk.budget.arguments import nearest_first
 from sinkrisk.budget.identity import DERIVED, SIGNS
 from sinkrisk.budget.windows import parse_window, window_label
-from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.errors import InputError, Problem, Problems, did_you_mean
 from sinkrisk.priors.layouts import METHODS, OBSERVATIONS
 
 KINDS: tuple[str, ...] = ("observed", "projection")
@@ -56,7 +57,10 @@ def as_frame(observations: object) -> pd.DataFrame:
     allowed = (*OBSERVATIONS.names, *_OURS)
     for name in dict.fromkeys(columns):
         if name not in allowed:
-            found.add("unknown column", got=name, allowed=OBSERVATIONS.names)
+            hint = _meant(name, OBSERVATIONS.names)
+            found.add(
+                "unknown column", got=name, allowed=nearest_first(name, OBSERVATIONS.names), hint=hint or None
+            )
         elif columns.count(name) > 1:
             found.add("column given twice", got=name, key=name)
     if len(observations) == 0:
@@ -138,15 +142,20 @@ def check_methods(frame: pd.DataFrame, found: Problems) -> None:
     """Report each method nobody knows, once."""
     for name, rows in frame.groupby("method", sort=False)["row"]:
         if name not in METHODS:
-            more = f"{len(rows)} rows have it" if len(rows) > 1 else None
+            more = f"{len(rows)} rows have it" if len(rows) > 1 else ""
             found.add(
                 "unknown method",
                 got=str(name),
-                allowed=METHODS,
+                allowed=nearest_first(name, METHODS),
                 row=int(rows.iloc[0]),
                 key="method",
-                hint=more,
+                hint="; ".join(filter(None, [_meant(str(name), METHODS), more])) or None,
             )
+
+
+def _meant(got: str, allowed: Sequence[str]) -> str:
+    near = did_you_mean(got, allowed)
+    return f"did you mean '{near}'?" if near is not None else ""
 
 
 def check_components(frame: pd.DataFrame, found: Problems) -> None:

@@ -391,6 +391,12 @@ def _sentence(table: pd.DataFrame) -> str:
         second = scored.iloc[1]
         text += f", {-second['elpd_diff']:.1f} ± {second['diff_se']:.1f} nats ahead of '{second['model']}'"
     shares = ", ".join(
-        f"{row['model']} {row['weight']:.2f}" for _, row in scored.iterrows() if row["weight"] >= 0.005
+        f"{row['model']} {_weight(row['weight'])} ({row['weight_low']:.2f} to {row['weight_high']:.2f})"
+        for _, row in scored.iterrows()
     )
-    return f"{text}; stacking weights: {shares}."
+    return f"{text}; stacking weights: {shares}, {100 * MASS:g} % intervals of a bootstrap over groups."
+
+
+def _weight(weight: float) -> str:
+    """Return a weight with two decimals; one that rounds to nothing is said to be small, not left out."""
+    return f"{weight:.2f}" if weight >= 0.005 else "below 0.01"

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from sinkrisk.budget.arguments import MOST_LISTED, nearest_first
 from sinkrisk.budget.balancing import find_misfits
 from sinkrisk.budget.cells import check_years, credible, factor_of, value_and_sd_of, window_of
 from sinkrisk.budget.checking import (
@@ -122,7 +123,7 @@ def read_table(
     offered = {row["window"] for row in [*entering, *excluded] if row["window"] and row["component"] in SIGNS}
     for window in wanted or ():
         if window not in entered:
-            allowed = sorted(offered - {window}, key=parse_window)
+            allowed = nearest_first(window, sorted(offered - {window}, key=parse_window))
             found.add("no row enters in the selected window", got=window, allowed=allowed, key="windows")
     labels, determined = _identify(rows, shares, frame, found)
     found.raise_if_any()
@@ -242,7 +243,8 @@ def _identify(
         attributed = set(frame.loc[frame["method"] == "attribution", "component"]) - set(rows["component"])
         hints = ["closure can supply one component per window: add estimates"]
         if usable:
-            hints.append(f"or select windows={usable}")
+            more = f" (and {len(usable) - MOST_LISTED} more)" if len(usable) > MOST_LISTED else ""
+            hints.append(f"or select windows={usable[:MOST_LISTED]}{more}")
         if attributed:
             sentence = describe_shares(shares) or "they are shares of emissions"
             hints.append(

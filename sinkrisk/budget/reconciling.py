@@ -101,7 +101,8 @@ def reconcile(
         Which series of a workbook enter: assessed (default) or the individual estimates of ocean, land
         and land_use. Never both.
     fixed : mapping, optional
-        Parameters held at a value, by name: ``{"missing_scale": 1e-6}``.
+        Parameters held at a value, by name, one number or one for each entry: ``{"error_scale": 1.0}``,
+        of the model `open` ``{"missing_scale": 1e-6}``. `budget.summarise_parameters` lists the names.
     sampler : {"nutpie", "pymc", "elliptical_slice"}
         nutpie is the fastest, but equal seeds give equal draws only up to rounding, which a chain amplifies
         to Monte Carlo error; the others repeat to the bit. Runs of a spec use ``"pymc"`` for that reason.
@@ -368,9 +369,7 @@ def _check_arguments(
         if not (name == "progress" and flag is None):
             check_flag(flag, key=name, found=found)
     if fixed is not None and not isinstance(fixed, Mapping):
-        found.add(
-            "held parameters are given by name", got=fixed, allowed="{'missing_scale': 1e-6}", key="fixed"
-        )
+        found.add("held parameters are given by name", got=fixed, allowed="{'error_scale': 1.0}", key="fixed")
     if not sampled:
         for name, given, why in (
             ("errors", errors == "iid", "it takes the stated errors as independent anyway"),

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.optimize import minimize
 
 from sinkrisk import budget
+from sinkrisk.budget import comparing
 from sinkrisk.budget.comparing import compare_models, crps, stacking_weights
 from sinkrisk.budget.hierarchical import fit_annual
 from sinkrisk.errors import InputError
@@ -160,3 +161,14 @@ def test_all_models_of_the_set_on_table_2(models, packaged):
     assert scores["hierarchical"] - scores["robust"] == pytest.approx(0.8, abs=0.4)
     assert (result.groups.query("not refitted")["pareto_k"].dropna() <= 0.7).all()
     assert np.isfinite(result.groups["elpd"]).all()
+
+
+def test_the_sentence_names_every_weight_with_its_interval():
+    table = pd.DataFrame(
+        {"model": ["open", "iid"], "elpd": [-11.6, -25.2], "elpd_diff": [0.0, -13.6], "diff_se": [0.0, 3.5],
+         "weight": [0.998, 0.002], "weight_low": [0.7, 0.0], "weight_high": [1.0, 0.3]}
+    )  # fmt: skip
+    assert comparing._sentence(table) == (
+        "'open' predicts left-out groups best (elpd -11.6), 13.6 ± 3.5 nats ahead of 'iid'; stacking "
+        "weights: open 1.00 (0.70 to 1.00), iid below 0.01 (0.00 to 0.30), 90 % intervals of a bootstrap over groups."
+    )
