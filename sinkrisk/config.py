@@ -21,6 +21,7 @@ from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.inputs.specification import InputsSpec
 from sinkrisk.network.specification import NetworkSpec
 from sinkrisk.portfolio.specification import (
+    AdaptSpec,
     DecisionSpec,
     OutlookSpec,
     PortfolioSpec,
@@ -63,6 +64,7 @@ class RunSpec(BaseModel):
     outlook: OutlookSpec | None = None
     target: TargetSpec | None = None
     decision: DecisionSpec | None = None
+    adapt: AdaptSpec | None = None
     rank: RankSpec | None = None
     sobol: SobolSpec | None = None
     scenarios: ScenarioSpec | None = None

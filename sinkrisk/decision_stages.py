@@ -98,6 +98,44 @@ def _decide(context: Context, into: Path) -> StageOutput:
     return StageOutput(notes=[portfolio.comparison_sentence(compared), portfolio.learning_sentence(learning)])
 
 
+def _adapt(context: Context, into: Path) -> StageOutput:
+    from sinkrisk import portfolio
+
+    spec, target, decision = context.spec.adapt, context.spec.target, context.spec.decision
+    assert spec is not None
+    assert target is not None
+    assert decision is not None
+    drawn, level = drawn_inputs(context), context.spec.level
+    candidates = context.memory["portfolios"][0].sel(portfolio=list(spec.candidates))
+    adapted = portfolio.adapt(
+        drawn,
+        candidates,
+        target=target,
+        decision=decision,
+        signals=spec.signals,
+        caution=spec.caution,
+        level=level,
+        rng=context.stream("adapt"),
+    )
+    warned = portfolio.early_warning(
+        drawn,
+        candidates,
+        target=target,
+        signals=spec.signals,
+        false_alarm_rate=spec.false_alarm_rate,
+        level=level,
+        rng=context.stream("early warning"),
+    )
+    for name, frame in (
+        ("adaptation.csv", adapted.table), ("courses.csv", adapted.courses),
+        ("decisions.csv", adapted.decisions), ("triggers.csv", adapted.triggers),
+        ("flows.csv", adapted.flows), ("early_warning.csv", warned.table), ("lead_times.csv", warned.leads),
+        ("warning_calibration.csv", warned.calibration),
+    ):  # fmt: skip
+        write_table(frame, into / name)
+    return StageOutput(notes=[adapted.sentence, warned.sentence])
+
+
 def before_measures(without: Skip) -> tuple[Stage, ...]:
     """Return the stages whose results the measures and the report read."""
     return (
@@ -123,6 +161,14 @@ def after_measures(without: Skip) -> tuple[Stage, ...]:
             lambda c: [c.spec.seed, c.spec.level, section(c, "decision", "target"), library(c)],
             without("decision"), _decide,
             ("decision.csv", "learning.csv", "buffers.csv", "carbon_at_risk.csv"),
+        ),
+        Stage(
+            "adapt", ("inputs", "simulate"),
+            lambda c: [c.spec.seed, c.spec.level, section(c, "adapt", "decision", "target", "portfolios"),
+                       library(c)],
+            without("adapt"), _adapt,
+            ("adaptation.csv", "courses.csv", "decisions.csv", "triggers.csv", "flows.csv",
+             "early_warning.csv", "lead_times.csv", "warning_calibration.csv"),
         ),
     )  # fmt: skip
 

@@ -331,8 +331,8 @@ def stages() -> tuple[Stage, ...]:
         ),
         Stage(
             "report",
-            ("budget", "network", "inputs", "survey", "outlook", "measure", "rank", "decide", "sobol",
-             "optimize"),
+            ("budget", "network", "inputs", "survey", "outlook", "measure", "rank", "decide", "adapt",
+             "sobol", "optimize"),
             lambda c: [section(c, "title", "description"), c.allow_unconverged],
             lambda _: None, _report, ("report.html", "figures"),
         ),

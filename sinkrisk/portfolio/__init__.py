@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         simulate as simulate,
     )
     from sinkrisk.portfolio.specification import (
+        AdaptSpec as AdaptSpec,
         DecisionSpec as DecisionSpec,
         OutlookSpec as OutlookSpec,
         PortfolioSpec as PortfolioSpec,
@@ -106,6 +107,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "air_table": ".air",
         "annual_relief": ".air",
         "project_air": ".air",
+        "AdaptSpec": ".specification",
         "DecisionSpec": ".specification",
         "OutlookSpec": ".specification",
         "PortfolioSpec": ".specification",

@@ -196,6 +196,27 @@ class DecisionSpec(_Strict):
     discounting: Literal["all", "none"] = "all"
 
 
+class AdaptSpec(_Strict):
+    """Deciding again in every period, and warning of a missed target.
+
+    Parameters
+    ----------
+    candidates : list of str
+        Portfolios of the run between which every period may choose, two to six.
+    signals : list of str, optional
+        What monitoring sees; those of `signalling.DEFAULT` when left out.
+    caution : float
+        Standard errors by which leaving the fixed course must be better.
+    false_alarm_rate : float
+        Share of sound draws in which an alarm is accepted.
+    """
+
+    candidates: list[str] = Field(min_length=2, max_length=6)
+    signals: list[str] | None = None
+    caution: float = Field(default=2.0, ge=0.0, allow_inf_nan=False)
+    false_alarm_rate: float = Field(default=0.1, gt=0.0, lt=0.5)
+
+
 def make_decision(decision: DecisionSpec | Mapping[str, Any]) -> DecisionSpec:
     """Return a decision section from a mapping, with every problem in one `InputError`."""
     if isinstance(decision, DecisionSpec):
