@@ -335,10 +335,8 @@ def test_a_hopeless_network_is_refused_when_it_is_read(tmp_path):
 
 def test_sources_are_looked_up(tmp_path):
     message = _planted(tmp_path, "source: ma2025", "source: ma2052")
-    assert (
-        f"row {_row('source: ma2025')}, key 'nodes.climate_ambition.table': source is in no bibliography: got 'ma2052'"
-        in message
-    )
+    where = f"row {_row('source: ma2025')}, key 'nodes.climate_ambition.table'"
+    assert f"{where}: source is in no bibliography: got 'ma2052'" in message
     assert "did you mean 'ma2025'?" in message
     text = data_path("priors", "network.yaml").read_text().replace("source: ma2025", "source: ma2052", 1)
     (tmp_path / "mine.bib").write_text("@article{ma2052,\n  title = {Later},\n  year = {2052},\n}\n")
