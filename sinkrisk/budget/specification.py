@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sinkrisk.budget.windows import PERIODS, parse_window, window_label
 from sinkrisk.errors import InputError, Problem
@@ -104,6 +104,15 @@ class BudgetSpec(BaseModel):
         if isinstance(value, str | int):
             return [value]
         raise InputError(Problem("windows must be a list", got=value, allowed=f"a list, each item {PERIODS}"))
+
+    @model_validator(mode="after")
+    def _closed_has_no_errors_of_its_own(self) -> BudgetSpec:
+        if self.model == "closed":
+            for name, given in (("errors", self.errors == "iid"), ("series", self.series is not None)):
+                if given:
+                    hint = "leave it out, or take a model of years"
+                    raise InputError(Problem(f"the closed model has no '{name}'", hint=hint))
+        return self
 
     @property
     def window_labels(self) -> tuple[str, ...] | None:

@@ -170,5 +170,6 @@ def test_the_sentence_names_every_weight_with_its_interval():
     )  # fmt: skip
     assert comparing._sentence(table) == (
         "'open' predicts left-out groups best (elpd -11.6), 13.6 ± 3.5 nats ahead of 'iid'; stacking "
-        "weights: open 1.00 (0.70 to 1.00), iid below 0.01 (0.00 to 0.30), 90 % intervals of a bootstrap over groups."
+        "weights: open 1.00 (0.70 to 1.00), iid below 0.01 (0.00 to 0.30), 90 % intervals of a "
+        "bootstrap over groups."
     )

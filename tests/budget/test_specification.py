@@ -73,6 +73,8 @@ def test_packaged_analyses_pass_the_gate_of_runs(name):
         ({"chains": 1}, "greater than or equal to 2"),
         ({"draws": 0}, "greater than or equal to 1"),
         ({"attribution": "yes"}, "exclude"),
+        ({"model": "closed", "errors": "iid"}, "the closed model has no 'errors'"),
+        ({"model": "closed", "series": "members"}, "the closed model has no 'series'"),
     ],
 )
 def test_bad_values_are_refused(values, said):
