@@ -247,7 +247,7 @@ def _ease(values: Floats) -> tuple[float, float]:
     return float(least.min()), float(most.max())
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _multiplied(
     one: Floats, two: Floats, result: Floats,
     first_batch: Integers, first_left: Integers, first_inner: Integers,
@@ -286,7 +286,7 @@ def _multiplied(
                 cell += 1
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _multiplied_once(
     one: Floats, two: Floats, result: Floats,
     first_batch: Integers, first_left: Integers, first_inner: Integers,

@@ -102,7 +102,7 @@ def _neighbours(scopes: Sequence[tuple[int, ...]]) -> dict[int, set[int]]:
     return near
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _cost(variable: int, adjacent: NDArray[np.bool_], logs: NDArray[np.float64], fill: bool) -> float:
     """What eliminating a variable costs: weight of new edges, or nats of the table it makes."""
     count = len(logs)
@@ -119,7 +119,7 @@ def _cost(variable: int, adjacent: NDArray[np.bool_], logs: NDArray[np.float64],
     return value
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _greedy(
     adjacent: NDArray[np.bool_],
     logs: NDArray[np.float64],

@@ -160,7 +160,7 @@ def marginal_draws(net: Network, variable: str, bank: TableBank, conditions: Con
         scopes = tuple(tuple(member for member in scope if member != DRAW) for scope, _ in question.factors)
         plan = plans.get(scopes)
         if plan is None:
-            plan = SumPlan(scopes, question.cards, question.order, question.keep)
+            plan = SumPlan(scopes, question.cards, question.order, tuple(question.keep))
             plans[scopes] = plan
         if step == 1 < plan.block() and start == 0:
             # The first draw has told how large the tables are.
