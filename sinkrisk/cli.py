@@ -7,6 +7,7 @@ standard error.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -269,6 +270,11 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         typer.echo(f"sinkrisk: {_os_text(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
+    finally:
+        if arguments is None:
+            # A process that ends looks through every object once more: after a compiler has filled the
+            # heap, seconds between the answer and the prompt.
+            gc.freeze()
 
 
 def _resumes(arguments: list[str] | None) -> bool:

@@ -220,6 +220,18 @@ def test_an_interrupt_that_a_callback_swallowed_still_ends_the_command(capsys, m
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
+def test_a_process_that_ends_leaves_its_objects_alone(capsys, monkeypatch):
+    """Thirteen seconds between the answer and the prompt were half a second without that look."""
+    frozen = []
+    monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(sys, "argv", ["sinkrisk", "--version"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert frozen == [True]
+    assert _call("--version", capsys=capsys)[0] == 0
+    assert frozen == [True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
