@@ -7,7 +7,7 @@ them); only the two base matrices are held, because the crossed sample of 500 dr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -214,6 +214,13 @@ class SaltelliDesign:
         from_b[-1] = True
         base, kind = np.divmod(np.arange(start, stop), self.step)
         return np.where(from_b[kind], self.b[base], self.a[base])
+
+    def mapped(self, who: DriverSet) -> SaltelliDesign:
+        """Return the design in what the function receives instead of uniform numbers.
+
+        Each base point goes through the inverse CDFs once, not once for every row it stands in.
+        """
+        return replace(self, a=who.inputs(self.a), b=who.inputs(self.b))
 
     def separate(self, y: Floats) -> tuple[Floats, Floats, Floats, Floats | None]:
         """Split outputs (rows, outputs) into A, B (n, outputs), AB and BA (n, labels, outputs)."""

@@ -63,6 +63,7 @@ class Evaluator:
     def rows(self, plan: SaltelliDesign, start: int, stop: int, replicate: int) -> Iterator[Floats]:
         """Yield the outputs (rows, outputs) of rows start .. stop - 1 in their order, block by block."""
         kept = self.folder.kept(replicate) if self.folder is not None else {}
+        plan = plan.mapped(self.who)
         if kept and not self.outputs:
             self._probe(plan, replicate, min(kept))
         waiting: deque[tuple[int, int, bool, Future[Any] | None]] = deque()
@@ -71,7 +72,7 @@ class Evaluator:
                 for first, last, known in spans(start, stop, self.block, dict(kept)):
                     future = None
                     if not known and executor is not None:
-                        future = executor.submit(self.function, self.who.inputs(plan.block(first, last)))
+                        future = executor.submit(self.function, plan.block(first, last))
                     waiting.append((first, last, known, future))
                     if len(waiting) >= most:
                         yield self._take(plan, replicate, *waiting.popleft())
@@ -97,7 +98,7 @@ class Evaluator:
             assert begin is not None
             held = self.folder.read(replicate, begin, kept[begin], self.outputs)
             return held[first - begin : last - begin]
-        raw = future.result() if future else self.function(self.who.inputs(plan.block(first, last)))
+        raw = future.result() if future else self.function(plan.block(first, last))
         y = self._checked(raw, first, last, replicate)
         self.evaluated += last - first
         if self.folder is not None:
@@ -142,7 +143,7 @@ class Evaluator:
         """Evaluate a few kept rows again: labels come from it, and a function that changed is refused."""
         assert self.folder is not None
         last = first + min(4, self.folder.kept(replicate)[first])
-        fresh = self._checked(self.function(self.who.inputs(plan.block(first, last))), first, last, replicate)
+        fresh = self._checked(self.function(plan.block(first, last)), first, last, replicate)
         held = self.folder.read(replicate, first, self.folder.kept(replicate)[first], self.outputs)
         if not np.allclose(held[: last - first], fresh, rtol=1e-7, atol=0.0):
             raise InputError(

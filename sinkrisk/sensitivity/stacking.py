@@ -57,7 +57,8 @@ def stack_outputs(
         What portfolios are ranked by, more is better: `portfolio.net_benefit`. Each row must depend on
         its own draw only; scores that are scaled over the sample do not.
     criteria : sequence of str, optional
-        Measures kept, all by default.
+        Measures kept, all by default. Leave out those that are undefined in some draws, cost per durable
+        tonne where nothing durable is stored, say: no index can be taken of them.
     missed : str, optional
         Criterion, ``"shortfall"``, whose being above nought means that the target is missed: adds the
         indicator of every portfolio.
