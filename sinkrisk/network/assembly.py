@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from sinkrisk.errors import Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
 from sinkrisk.network.properties import Labels, labelled_network
+from sinkrisk.network.telling import near_names
 
 KEPT_AS_IT_IS = 1e-9
 """A row of probabilities that misses one by no more is kept to the last bit."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network, Node
-from sinkrisk.network.checking import near_names
+from sinkrisk.network.telling import near_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
+from sinkrisk.network.telling import near_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

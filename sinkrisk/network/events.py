@@ -23,8 +23,8 @@ import numpy as np
 from sinkrisk import files
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
 from sinkrisk.network.specification import PREVIOUS
+from sinkrisk.network.telling import near_names
 from sinkrisk.priors import schemas
 from sinkrisk.priors.schemas import Column, Row, Schema
 

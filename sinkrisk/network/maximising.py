@@ -18,11 +18,11 @@ import pandas as pd
 
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
 from sinkrisk.network.conditions import Conditions, Evidence, read_conditions
 from sinkrisk.network.exact import Exact
 from sinkrisk.network.factors import Piece, aligned, bucket_scopes, graph_under, network_pieces, refuse_large
 from sinkrisk.network.inference import query
+from sinkrisk.network.telling import near_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

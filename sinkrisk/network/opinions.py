@@ -22,8 +22,8 @@ import pandas as pd
 from scipy import special
 
 from sinkrisk.errors import InputError, Problem, Problems
-from sinkrisk.network.checking import near_names
 from sinkrisk.network.table_checks import SUM_TOLERANCE
+from sinkrisk.network.telling import near_names
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sinkrisk import files
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names, told_shape
 from sinkrisk.network.conditions import read_conditions, require_network
 from sinkrisk.network.table_checks import check_source
+from sinkrisk.network.telling import near_names, told_shape
 
 SHIPPED = "governance_scenarios.yaml"
 

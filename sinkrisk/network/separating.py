@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from sinkrisk.errors import Problems
 from sinkrisk.network.building import Network
-from sinkrisk.network.checking import near_names
 from sinkrisk.network.conditions import require_network
+from sinkrisk.network.telling import near_names
 
 _Step = tuple[str, bool]
 """A node, and whether the walk came to it from one of its parents."""
