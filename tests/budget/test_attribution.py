@@ -57,6 +57,7 @@ def test_figures_of_2014_2023_by_hand(tree):
 
 @given(st.lists(st.floats(0.01, 5), min_size=5, max_size=5), st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
+@pytest.mark.filterwarnings("ignore::sinkrisk.errors.ImbalanceWarning")
 def test_identity_for_any_sds(sds, seed):
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"component": REQUIRED, "value": rng.normal(3, 2, 5), "sd": sds})
@@ -219,7 +220,7 @@ def test_the_missing_mean_is_confounded_with_the_biases(fitted_open, fitted_tabl
     constant = sum(
         signs[name.split()[1]] * values.mean(axis=1)
         for name, values in functions.items()
-        if name.startswith("error") and name.endswith("bias")
+        if name.startswith("error") and " bias" in name
     )
     # Measured .85; the standard error of a correlation of 4000 draws is below .01.
     assert np.corrcoef(missing, constant)[0, 1] > 0.7

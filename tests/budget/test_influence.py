@@ -71,5 +71,5 @@ def test_pulls_close_like_the_budget(model, request):
 def test_bad_windows_and_draws_are_refused(fitted_table_2):
     with pytest.raises(InputError, match="1960 to 2024"):
         trace_influence(fitted_table_2, windows=["1950s"])
-    with pytest.raises(InputError, match="too few draws"):
+    with pytest.raises(InputError, match="whole number of at least 2"):
         trace_influence(fitted_table_2, draws=1)

@@ -99,7 +99,7 @@ def test_parameters_beside_their_priors(fitted_table_2):
 
 
 def test_the_closed_model_has_no_parameters(tree):
-    with pytest.raises(InputError, match="no such group"):
+    with pytest.raises(InputError, match="has no parameters"):
         summarise_parameters(tree)
 
 
