@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def plot_tornado(tornado: pd.DataFrame, output: str | None = None, *, top: int =
         figure = style.new_figure(0.36 * len(table) + 1.7)
         axes = figure.subplots()
         at = np.arange(len(table), dtype=float)
-        handles = []
+        handles: list[Any] = []
         for key, colour in (("at_low", style.SKY), ("at_high", style.ORANGE)):
             handles.append(axes.barh(at, table[key] - base, left=base, height=0.62, color=colour))
             axes.hlines(at, table[f"{key}_low"], table[f"{key}_high"], color=style.INK, linewidth=1.3)
@@ -123,12 +123,13 @@ def plot_interactions(sobol: pd.DataFrame, output: str | None = None, *, top: in
     size = len(shown)
     value = np.full((size, size), np.nan)
     sure = np.zeros((size, size), dtype=bool)
-    for row in table.itertuples():
-        if row.one in shown and row.other in shown:
-            i, j = sorted((shown.index(row.one), shown.index(row.other)))
-            value[j, i] = row.value
+    low, high = table["low"].to_numpy(dtype=float), table["high"].to_numpy(dtype=float)
+    for k, (one, other) in enumerate(zip(table["one"], table["other"], strict=True)):
+        if one in shown and other in shown:
+            i, j = sorted((shown.index(one), shown.index(other)))
+            value[j, i] = table["value"].iloc[k]
             # What prints as 0.00 is not worth a mark, however sure.
-            sure[j, i] = (row.low > 0.0 or row.high < 0.0) and abs(row.value) >= 0.005
+            sure[j, i] = (low[k] > 0.0 or high[k] < 0.0) and abs(value[j, i]) >= 0.005
     with style.styled():
         figure = style.new_figure(0.42 * size + 2.4)
         axes = figure.subplots()
