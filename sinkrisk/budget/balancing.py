@@ -86,8 +86,8 @@ def find_misfits(rows: pd.DataFrame) -> list[Misfit]:
     sd = np.sqrt(variance.to_numpy().sum(axis=1))
     out = []
     for place in np.flatnonzero(np.abs(imbalance) > FAR * sd):
-        window, gap = str(mean.index[place]), float(imbalance[place])
-        component, slip = _odd(mean.iloc[place], variance.iloc[place], gap)
+        window, gap = str(mean.index[int(place)]), float(imbalance[place])
+        component, slip = _odd(mean.iloc[int(place)], variance.iloc[int(place)], gap)
         mine = rows[(rows["window"] == window) & (rows["component"] == component)]
         worst = mine.iloc[int(mine["value"].abs().to_numpy().argmax())]
         text = (

@@ -7,7 +7,7 @@ is the one thing the data say of the errors' structure without knowing any flux.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -164,8 +164,10 @@ def tabulate_predictive(tree: xr.DataTree | Fitted | Sequence[Check], *, level: 
 
 def _tree_of(fitted: object) -> xr.DataTree:
     """Return the tree of a fit, or what was given."""
-    tree: xr.DataTree = getattr(fitted, "tree", fitted)
-    return tree
+    inside: Any = getattr(fitted, "tree", None)
+    tree: Any = fitted if inside is None else inside
+    group(tree, "posterior")
+    return cast("xr.DataTree", tree)
 
 
 def imbalances(tree: xr.DataTree) -> tuple[tuple[str, ...], FloatArray, FloatArray]:

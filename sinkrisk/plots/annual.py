@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -100,7 +100,11 @@ def _lay_over(axes: Axes, stated: pd.DataFrame) -> None:
     net = stated["net_of"].astype(str).str.len() > 0
     single = stated["end"] == stated["start"]
     mark = 4.0 if int(single.sum()) <= _MOST_BARS else 1.6
-    for chosen, dashes, face in ((~net, "-", style.INK), (net, (0, (3, 2)), "white")):
+    looks: tuple[tuple[pd.Series[bool], Literal["-", "--"], str], ...] = (
+        (~net, "-", style.INK),
+        (net, "--", "white"),
+    )
+    for chosen, dashes, face in looks:
         spans, years = stated[chosen & ~single], stated[chosen & single]
         if len(spans) or dashes == "-":
             axes.hlines(
