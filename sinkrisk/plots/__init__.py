@@ -33,6 +33,13 @@ if TYPE_CHECKING:
         plot_learning as plot_learning,
         plot_mean_against_cvar as plot_mean_against_cvar,
     )
+    from sinkrisk.plots.drivers import (
+        plot_convergence as plot_convergence,
+        plot_driver_ranks as plot_driver_ranks,
+        plot_interactions as plot_interactions,
+        plot_responses as plot_responses,
+        plot_tornado as plot_tornado,
+    )
     from sinkrisk.plots.elicitation import plot_elicitation as plot_elicitation
     from sinkrisk.plots.governance import (
         plot_entry_sensitivity as plot_entry_sensitivity,
@@ -66,6 +73,11 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "plot_convergence": ".drivers",
+        "plot_driver_ranks": ".drivers",
+        "plot_interactions": ".drivers",
+        "plot_responses": ".drivers",
+        "plot_tornado": ".drivers",
         "plot_abatement": ".abatement",
         "plot_attribution": ".budget",
         "plot_budget": ".budget",

@@ -99,8 +99,10 @@ def _fractions(d: xr.Dataset, modes: xr.DataArray) -> tuple[xr.DataArray, xr.Dat
     return (xr.concat(v, dim="pathway").assign_coords(pathway=d["pathway"]) for v in (fractions, moving))
 
 
-def plain_simulate(drawn: xr.Dataset, portfolios: xr.Dataset) -> xr.Dataset:
-    """Simulate as `sinkrisk.portfolio.simulate` says it does."""
+def plain_simulate(
+    drawn: xr.Dataset, portfolios: xr.Dataset, only: tuple[str, ...] | None = None
+) -> xr.Dataset:
+    """Simulate as `sinkrisk.portfolio.simulate` says it does; `only` keeps a few of the flows."""
     modes = drawn["mode"]
     d = _prepare(drawn)
     fraction, passive = _fractions(d, modes)
@@ -264,8 +266,9 @@ def plain_simulate(drawn: xr.Dataset, portfolios: xr.Dataset) -> xr.Dataset:
             "net": stored - process - foregone - non_co2, "durable": removed * chance,
         }  # fmt: skip
         for name, values in flows.items():
-            kept[name].append((values + zero).sum("region"))
-        removed_rates.append(kept["removed"][-1])
+            if only is None or name in only:
+                kept[name].append((values + zero).sum("region"))
+        removed_rates.append((removed + zero).sum("region"))
         kept["captured_in"].append(captured.sum("pathway"))
         kept["cost_in"].append((cost + zero).sum("pathway"))
         if resources:
