@@ -69,6 +69,8 @@ def plot_concentrations(air: pd.DataFrame, portfolios: Sequence[str] | None = No
     unit, interval = unit_text(only(table, "unit", name="air")), interval_label(table, name="air")
     plain = table[table["portfolio"] == WITHOUT].sort_values("year")
     last = int(table["year"].max())
+    # The end of the century is what is mostly asked for.
+    years = sorted({last} | ({2100} & {int(y) for y in plain["year"]}))
     columns = min(3, max(len(picked), 1))
     rows = -(-len(picked) // columns)
     with style.styled():
@@ -90,13 +92,14 @@ def plot_concentrations(air: pd.DataFrame, portfolios: Sequence[str] | None = No
             axes.set_title(style.wrapped([name], 34)[0])
             axes.margins(x=0.0)
             style.light_grid(axes, "y")
-            ends = [_at(one, last), _at(plain, last)]
-            if all(np.isfinite(ends)):
-                text = f"{last}: {ends[0]:.0f} {unit} ({signed(ends[0] - ends[1], 1)})"
-                axes.text(
-                    0.98, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=8.5,
-                    color=style.BLUE,
-                )  # fmt: skip
+            told = [
+                f"{year}: {_at(one, year):.0f} {unit} ({signed(_at(one, year) - _at(plain, year), 1)})"
+                for year in years
+            ]
+            axes.text(
+                0.98, 0.97, "\n".join(told), transform=axes.transAxes, ha="right", va="top", fontsize=8.5,
+                color=style.BLUE, linespacing=1.3,
+            )  # fmt: skip
         for axes in list(grid.flat)[len(picked) :]:
             axes.set_axis_off()
         for row in grid:
@@ -105,16 +108,15 @@ def plot_concentrations(air: pd.DataFrame, portfolios: Sequence[str] | None = No
         figure.legend(handles, labels, loc="outside upper left", ncols=2)
         style.caption(
             figure,
-            f"Line: median over draws; band: {interval}. In brackets the difference of the medians in "
-            f"{last}. Blue over grey: with the portfolio, and without any, under the same emissions and the "
-            "same draws of the sinks.",
+            f"Line: median over draws; band: {interval}. In brackets the difference of the medians to "
+            "those without any portfolio. Blue over grey: with the portfolio, and without any, under the "
+            "same emissions and the same draws of the sinks.",
         )
     return figure
 
 
 def _at(one: pd.DataFrame, year: int) -> float:
-    here = one.loc[one["year"] == year, "median"]
-    return float(here.iloc[0]) if len(here) else float("nan")
+    return float(one.loc[one["year"] == year, "median"].iloc[0])
 
 
 def effect_table(air: pd.DataFrame, year: int) -> pd.DataFrame:

@@ -154,7 +154,9 @@ def plot_measures(measures: pd.DataFrame, criteria: Sequence[str] | None = None)
             axes.set_xlabel(unit or "no unit")
             axes.set_yticks(range(len(names)), style.wrapped(names, 26))
             axes.set_ylim(len(names) - 0.4, -0.6)
-            if float(np.nanmin(one[["low", "mean"]].to_numpy())) >= 0:
+            # A concentration varies by little of itself: from nought on nothing would be told apart.
+            least, most = np.nanmin(one[["low", "mean"]].to_numpy()), np.nanmax(one["high"].to_numpy())
+            if 0.0 <= least < 0.5 * most or least == most == 0.0:
                 axes.set_xlim(left=0.0)
             style.few_ticks(axes)
             style.light_grid(axes, "x")

@@ -12,6 +12,7 @@ from sinkrisk.errors import InputError, Problem
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import interval_label, only, require_table
 from sinkrisk.plots.labels import in_order, readable, sentence_case
+from sinkrisk.plots.portfolio import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +126,7 @@ def plot_schedule(matrix: pd.DataFrame) -> Figure:
             axes.set_title(f"{sentence_case(period)}: {total:g} GtCO₂/yr", fontsize=9.5)
             top = here.iloc[int(here["share_mean"].to_numpy().argmax())]
             lines.append(
-                f"{readable(period)} the total is reached in {100 * reached:.0f} % of draws, largest cell "
+                f"{readable(period)} the total is reached in {percent(reached)} of draws, largest cell "
                 f"{readable(top['pathway'])} in {readable(top['region'])}, {100 * top['share_low']:.0f} to "
                 f"{100 * top['share_high']:.0f} %"
             )

@@ -29,17 +29,30 @@ CLOSED_CHECKS = (
 )
 """What the checks of the closed model are worth."""
 
-CHAIN = (
+NO_FEEDBACK = (
     "Removal does not feed back on the natural sinks here: taking CO₂ out of the air weakens them, so the "
-    "net effect on the atmosphere is smaller than the removal reported.",
+    "net effect on the atmosphere is smaller than the removal reported."
+)
+"""What a run without an outlook leaves out."""
+
+FEEDBACK = (
+    "Only the section on the air lets removal weaken the natural sinks; tonnes removed are counted elsewhere "
+    "as they are taken, and neither yields nor hazards answer to the warming that portfolios avoid."
+)
+"""What a run with an outlook leaves out."""
+
+CHAIN = (
     "Sobol' indices of a posterior or of a bank of network tables speak of the draws at hand, and the index "
     "of a network node is the share of its own noise, not of the state it passes on.",
     "The strength of the land sink scales the potential of every nature pathway one for one: an assumption, "
     "no source states how restored land answers where the sink is weaker.",
-    "Climate shocks after the horizon are not drawn, so what is stored late has met fewer of them than a "
-    "hundred years hold: durable removal is an upper bound for the pathways whose stores shocks reverse, "
-    "nature first.",
-    "Shares, totals and targets of the portfolios are scenarios set in the spec, not findings.",
+    "Climate shocks after the horizon are not drawn: durable removal and what is still stored in 2200 take "
+    "the hazard expected after it, so later chance, and later shocks that strike together, are in no "
+    "interval.",
+    "Suitability says how well a place fits, by weights and endowments that are mostly assumptions; it does "
+    "not enter the simulation, where potentials by region do.",
+    "Shares, totals and targets of the portfolios are scenarios set in the spec, not findings; so are what a "
+    "durable tonne is worth and what a missing one costs.",
 )
 """What the rest of the chain leaves out."""
 
@@ -58,7 +71,7 @@ def assumed(source: str) -> str:
 
 
 def distrust_section(collected: Collected) -> Section:
-    """Return section 8: assumptions, checks, skipped stages, what the models leave out."""
+    """Return the section with assumptions, checks, skipped stages, what the models leave out."""
     section = Section("distrust", "What to distrust")
     drivers = collected.table("drivers")
     if drivers is None:
@@ -74,7 +87,8 @@ def distrust_section(collected: Collected) -> Section:
     left_out: list[str] = []
     if collected.option("budget", "model") == "closed":
         left_out += CLOSED_MODEL
-    section.blocks.append(Listing("What the models leave out", [*left_out, *CHAIN]))
+    feedback = NO_FEEDBACK if collected.table("air") is None else FEEDBACK
+    section.blocks.append(Listing("What the models leave out", [*left_out, feedback, *CHAIN]))
     return section
 
 
@@ -171,7 +185,7 @@ def _skipped(collected: Collected) -> list[str]:
 
 
 def provenance_section(collected: Collected) -> Section:
-    """Return section 9: the manifest, in words and in full."""
+    """Return the section with the manifest, in words and in full."""
     manifest = collected.manifest
     section = Section("provenance", "Provenance")
     section.sentences.append(
@@ -228,6 +242,16 @@ GLOSSARY: list[tuple[str, str]] = [
         "if all were exact.",
     ),
     (
+        "Buffer",
+        "Tonnes held back against carbon that comes back. A pool holds one buffer for several pathways, "
+        "whose losses do not all fall into the same draw.",
+    ),
+    (
+        "Carbon-at-Risk",
+        "Extra gross removal that guarantees, at a stated probability, the amount a portfolio stores on "
+        "average.",
+    ),
+    (
         "Central weights",
         "The mean of the criteria weights for which a portfolio ranks first: the preferences it suits.",
     ),
@@ -240,20 +264,40 @@ GLOSSARY: list[tuple[str, str]] = [
         "The mean outcome over the worst share of draws, for example the worst 5 %.",
     ),
     (
+        "Credit discount",
+        "Part of a tonne booked as removal that is left when durability, reversal, measurement, "
+        "additionality, leakage, delay and energy are counted. The ratio of two discounts is the exchange "
+        "rate.",
+    ),
+    (
         "Cost per durable tonne",
         "Cost of everything a portfolio captures, in any ledger, undiscounted, over its durable removal.",
     ),
     ("Deployment mode", "How far institutions let a class of pathways be deployed in a region and period."),
+    (
+        "Dominance, stochastic",
+        "A portfolio dominates another in the first order when everybody who prefers more prefers it, in the "
+        "second order when everybody who also dislikes risk does.",
+    ),
     ("Driver", "One uncertain input of the chain; drivers are independent and analysed by group."),
     (
         "Durable removal",
-        "Gross removal times the share still stored 100 years after it was stored, by decay, leakage and the "
-        "shocks drawn until the end of the horizon. Later shocks are not drawn, so it is an upper bound for "
-        "nature pathways.",
+        "Gross removal times the share still stored 100 years after it was stored, by decay, leakage, the "
+        "shocks drawn until the end of the horizon and the hazard expected after it; less process emissions, "
+        "foregone regrowth and non-CO₂ effects.",
     ),
     (
         "Equal-tailed interval",
         "The range with the same probability below and above it: a 90 % interval leaves 5 % on each side.",
+    ),
+    (
+        "Expected regret",
+        "What the best portfolio of each draw would have brought more than the one chosen, on average.",
+    ),
+    (
+        "Expected value of learning (EVPPI)",
+        "What knowing one input before choosing adds to the value of the choice, on average; EVPI: knowing "
+        "everything. Estimates fitted and judged on the same draws are too high, cross-fitted ones too low.",
     ),
     ("First-order index (S1)", "Share of a measure's variance that a group of drivers explains alone."),
     (
@@ -266,6 +310,15 @@ GLOSSARY: list[tuple[str, str]] = [
         "Monte Carlo error",
         "Standard error of a probability p estimated from n draws, √(p (1 − p) / n) for independent ones; "
         "the draws here spread more evenly (scrambled Sobol' points), so it is conservative.",
+    ),
+    (
+        "Net benefit",
+        "Worth of a portfolio's durable tonnes less its cost less the penalty on the shortfall.",
+    ),
+    (
+        "Net effect on the air",
+        "How much less CO₂ the air holds because of a portfolio. It is less than what was removed, because "
+        "ocean and land take up less where there is less CO₂.",
     ),
     (
         "Optimality gap",
@@ -282,6 +335,11 @@ GLOSSARY: list[tuple[str, str]] = [
         "Return of stored carbon to the air, for example by fire, drought or leakage.",
     ),
     (
+        "Scheduling matrix",
+        "For each pathway, region and period its share of the planned total when the total is reached at "
+        "least cost, and how likely it is used at all.",
+    ),
+    (
         "Share moved to other pathways",
         "Tonnes that passive redundancy moved to biochar and enhanced weathering, over all tonnes a "
         "portfolio delivers.",
@@ -290,6 +348,11 @@ GLOSSARY: list[tuple[str, str]] = [
         "Shortfall",
         "How much the durable removal of a portfolio, summed until the target year, lacks of the target; "
         "zero where it meets it.",
+    ),
+    (
+        "Suitability",
+        "How well a region offers what a pathway needs, scored by multi-criteria analysis under uncertain "
+        "weights and endowments; the probability that the score passes a threshold.",
     ),
     (
         "Technology readiness level (TRL)",

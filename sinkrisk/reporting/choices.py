@@ -25,9 +25,29 @@ from sinkrisk.reporting.numbers import (
 )  # fmt: skip
 from sinkrisk.reporting.sinks import interval_of
 
-OUTCOMES = (
-    "net_removal_2050", "net_removal_2100", "total_cost", "cost_per_durable_tonne", "reallocated_share",
+GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "outcomes",
+        "Removal, what stays of it, and the air",
+        ("net_removal_2050", "net_removal_2100", "durable_removal", "retained_2200", "co2_2100"),
+    ),
+    (
+        "demands",
+        "Costs and demands",
+        ("total_cost", "cost_per_durable_tonne", "energy_demand", "land_demand", "water_demand"),
+    ),
+    (
+        "ledgers",
+        "Other ledgers, credits and people",
+        (
+            "avoided_emissions", "utilised_carbon", "credited_tonnes", "reallocated_share", "acceptance",
+            "regional_equity",
+        ),
+    ),
 )  # fmt: skip
+"""Criteria told together, each group a figure and a table: its name, its title, what it holds."""
+
+OUTCOMES: tuple[str, ...] = tuple(c for _, _, held in GROUPS for c in held)
 """Criteria reported as outcomes; the shortfall has a table of its own, the others are axes."""
 
 MEDIANS = {"cost_per_durable_tonne": "as a few draws with hardly any durable tonne rule its mean"}
@@ -38,7 +58,7 @@ DISCOUNTING = (
     "The total cost is a present value, discounted to the start of the first period at each draw's own rate; "
     "the cost per durable tonne and the marginal abatement cost are not discounted."
 )
-"""Which of the costs of section 4 are discounted (`portfolio.measure`)."""
+"""Which of the costs told are discounted (`portfolio.measure`)."""
 
 BEYOND = "plans within potentials"
 """Name of the simulation's check that says which plans ask for more than there is."""
@@ -80,7 +100,7 @@ def statistics_of(measures: pd.DataFrame) -> dict[tuple[str, str], dict[str, flo
 
 
 def portfolio_section(collected: Collected) -> Section:
-    """Return section 4: what the portfolios are made of and what they achieve."""
+    """Return the section with what the portfolios are made of and what they achieve."""
     section = Section("portfolios", "Portfolios: what they plan and what they achieve")
     plans, measures = collected.table("portfolios"), collected.table("measures")
     names = names_of(collected)
@@ -122,17 +142,26 @@ def portfolio_section(collected: Collected) -> Section:
     moved = _moved(plans, names, values)
     if moved:
         section.sentences.append(moved)
-    axes = [c for c in criteria if c not in OUTCOMES and c != "shortfall"]
-    outcomes = [c for c in criteria if c in OUTCOMES]
     if "shortfall" in criteria:
         section.blocks += _target(collected, table, portfolios, values)
-    for name, picked, title in (
-        ("outcomes", outcomes, "Cumulative removal, cost and reallocation"),
-        ("criteria", axes, "The criteria of the comparison"),
-    ):
-        if picked:
-            section.blocks += _measured(table, portfolios, picked, values, interval, name, title)
+    for name, title, held in _groups(criteria):
+        section.blocks += _measured(table, portfolios, held, values, interval, name, title)
     return section
+
+
+def _groups(criteria: list[str]) -> list[tuple[str, str, list[str]]]:
+    """Return the criteria of a run by group: the axes, named ones, and what the table of criteria adds."""
+    from sinkrisk.priors import load_table
+
+    table = load_table("criteria")
+    reported = set(table.loc[~table["axis"].astype(bool), "criterion"].astype(str))
+    rest = [c for c in criteria if c not in OUTCOMES and c != "shortfall"]
+    groups = [
+        ("criteria", "The axes of the comparison", [c for c in rest if c not in reported]),
+        *((name, title, [c for c in held if c in criteria]) for name, title, held in GROUPS),
+        ("others", "Further measures", [c for c in rest if c in reported]),
+    ]
+    return [group for group in groups if group[2]]
 
 
 def _moved(
@@ -302,14 +331,17 @@ def _measured(
             row.append(span(s["median" if c in MEDIANS else "mean"], s["low"], s["high"], decimals[c]))
         rows.append(row)
     drawn = [c for c in picked if c not in MEDIANS]
-    return [
+    pictures = [
         Picture(
             name,
             f"Mean and interval of {', '.join(readable(c) for c in drawn)} for every portfolio; the numbers "
             "are in the table that follows.",
             f"{title}: means with {interval}s.",
             lambda: plots.plot_measures(table, drawn),
-        ),
+        )
+    ]
+    return [
+        *(pictures if drawn else []),
         Table(
             f"{title}: mean, in brackets the {interval}."
             + "".join(f" {sentence_case(c)}: median, {why}." for c, why in MEDIANS.items() if c in picked)

@@ -72,6 +72,107 @@ SOURCES: dict[str, Source] = {
     "portfolios": Source(
         "portfolios.csv", "simulate", ("portfolio", "pathway", "period", "planned", "unit"), ("planned",)
     ),
+    "tracing": Source(
+        "tracing.csv",
+        "simulate",
+        ("portfolio", "step", "role", "mean", "low", "high", "share", "unit", *_INTERVAL),
+        ("mean", "low", "high", "share", "interval_mass"),
+    ),
+    "binding": Source(
+        "binding.csv",
+        "simulate",
+        (
+            "portfolio", "period", "resource", "probability_binds", "mean", "low", "high", "share", "unit",
+            *_INTERVAL,
+        ),
+        ("probability_binds", "mean", "low", "high", "share", "interval_mass"),
+    ),
+    "limiting": Source(
+        "limiting.csv",
+        "simulate",
+        ("pathway", "period", "limit", "probability", "draws"),
+        ("probability", "draws"),
+    ),
+    "suitability": Source(
+        "suitability.csv",
+        "survey",
+        (
+            "pathway", "region", "possible", "probability_suited", "limiting", "method", "threshold", "draws",
+            *_INTERVAL,
+        ),
+        ("probability_suited", "threshold", "draws", "interval_mass"),
+    ),
+    "schedule": Source(
+        "schedule.csv",
+        "survey",
+        (
+            "pathway", "region", "period", "probability_active", "share_mean", "share_low", "share_high",
+            "total", "probability_reached", "least", "draws", *_INTERVAL,
+        ),
+        (
+            "probability_active", "share_mean", "share_low", "share_high", "total", "probability_reached",
+            "least", "draws", "interval_mass",
+        ),
+    ),
+    "abatement": Source(
+        "abatement.csv",
+        "survey",
+        ("region", "period", "price", "median", "low", "high", "unit", *_INTERVAL),
+        ("price", "median", "low", "high", "interval_mass"),
+    ),
+    "credits": Source(
+        "credits.csv",
+        "survey",
+        ("pathway", "factor", "median", "low", "high", *_INTERVAL),
+        ("median", "low", "high", "interval_mass"),
+    ),
+    "exchange_rates": Source(
+        "exchange_rates.csv",
+        "survey",
+        ("pathway", "other", "median", "low", "high", *_INTERVAL),
+        ("median", "low", "high", "interval_mass"),
+    ),
+    "air": Source(
+        "air.csv",
+        "outlook",
+        ("portfolio", "year", "quantity", "mean", "median", "low", "high", "unit", *_INTERVAL),
+        ("year", "mean", "median", "low", "high", "interval_mass"),
+    ),
+    "decision": Source(
+        "decision.csv",
+        "decide",
+        (
+            "portfolio", "mean", "low", "high", "cvar", "expected_regret", "cvar_regret", "probability_best",
+            "dominated_first", "dominated_second", "unit", *_INTERVAL, "tail_mass",
+        ),
+        (
+            "mean", "low", "high", "cvar", "expected_regret", "cvar_regret", "probability_best",
+            "dominated_first", "dominated_second", "interval_mass", "tail_mass",
+        ),
+    ),
+    "learning": Source(
+        "learning.csv",
+        "decide",
+        ("driver", "cross_fitted", "plug_in", "mc_error", "floor", "perfect", "acts", "unit"),
+        ("cross_fitted", "plug_in", "mc_error", "floor", "perfect"),
+    ),
+    "buffers": Source(
+        "buffers.csv",
+        "decide",
+        ("portfolio", "pathway", "removed", "own_share", "pooled_share", "saved", "unit", "tail_mass"),
+        ("removed", "own_share", "pooled_share", "saved", "tail_mass"),
+    ),
+    "carbon_at_risk": Source(
+        "carbon_at_risk.csv",
+        "decide",
+        (
+            "portfolio", "removed", "promised", "extra", "extra_decoupled", "loss_share",
+            "loss_share_decoupled", "level", "unit",
+        ),
+        (
+            "removed", "promised", "extra", "extra_decoupled", "loss_share", "loss_share_decoupled", "level",
+        ),
+    ),
     "measures": Source(
         "measures.csv",
         "measure",
@@ -107,8 +208,8 @@ SOURCES: dict[str, Source] = {
 OPTIMUM_RECORD = "optimum.json"
 
 STAGES: tuple[str, ...] = (
-    "budget", "network", "inputs", "simulate", "scenarios", "optimize", "simulate_optimum", "measure",
-    "rank", "sobol",
+    "budget", "network", "inputs", "simulate", "scenarios", "optimize", "simulate_optimum", "survey",
+    "outlook", "measure", "rank", "decide", "adapt", "sobol",
 )  # fmt: skip
 """Stages in the order in which they run; the file of the manifest keeps them by name only."""
 
@@ -117,7 +218,9 @@ _OPTIMUM = ("portfolios", "scenarios", "optimize")
 ASKED_BY: dict[str, tuple[str, ...]] = {
     "budget": ("budget",), "network": ("network",), "inputs": ("portfolios",), "simulate": ("portfolios",),
     "scenarios": ("portfolios", "scenarios"), "optimize": _OPTIMUM, "simulate_optimum": _OPTIMUM,
-    "measure": ("portfolios", "target"), "rank": ("portfolios", "rank"), "sobol": ("portfolios", "sobol"),
+    "survey": ("portfolios", "survey"), "outlook": ("portfolios", "outlook"),
+    "measure": ("portfolios", "target"), "rank": ("portfolios", "rank"),
+    "decide": ("portfolios", "decision"), "adapt": ("portfolios", "adapt"), "sobol": ("portfolios", "sobol"),
 }  # fmt: skip
 """Sections of the spec that ask for a stage: where one of them is not there, the stage is skipped."""
 

@@ -59,7 +59,7 @@ FEW_PANELS = 6
 
 
 def driver_section(collected: Collected) -> Section:
-    """Return section 6: Sobol' indices of every measure and portfolio analysed."""
+    """Return the section with Sobol' indices of every measure and portfolio analysed."""
     section = Section("drivers", "Which doubt matters: the drivers")
     raw = collected.table("sobol")
     if raw is None:
@@ -221,7 +221,7 @@ def _indices(one: pd.DataFrame, measure: str, interval: str) -> list[Block]:
 
 
 def optimum_section(collected: Collected) -> Section:
-    """Return section 7: the plan an optimizer found on the scenarios."""
+    """Return the section with the plan an optimizer found on the scenarios."""
     section = Section("optimum", "The optimum over the scenarios")
     table = collected.table("optimum")
     if table is None:

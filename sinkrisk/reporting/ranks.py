@@ -87,7 +87,7 @@ def _delivered(collected: Collected, wide: pd.DataFrame, best: str) -> str:
 
 
 def ranking_section(collected: Collected) -> Section:
-    """Return section 5: the probabilities of the ranks."""
+    """Return the section with the probabilities of the ranks."""
     section = Section("ranking", "The ranking, with its probabilities")
     raw = collected.table("ranking")
     if raw is None:

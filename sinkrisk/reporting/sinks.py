@@ -49,7 +49,7 @@ def moved(collected: Collected, window: str, component: str) -> str:
 
 
 def budget_section(collected: Collected) -> Section:
-    """Return section 1: stated and reconciled fluxes of every window."""
+    """Return the section with stated and reconciled fluxes of every window."""
     section = Section("budget", "The carbon budget, with intervals")
     table = collected.table("budget")
     if table is None:
@@ -159,7 +159,7 @@ def _cells() -> set[tuple[str, str]]:
 
 
 def imbalance_section(collected: Collected) -> Section:
-    """Return section 2: the adjustments that close each window's budget."""
+    """Return the section with the adjustments that close each window's budget."""
     section = Section("imbalance", "Where the budget imbalance comes from")
     table = collected.table("attribution")
     if table is None:
@@ -268,7 +268,7 @@ def imbalance_section(collected: Collected) -> Section:
 
 
 def institutions_section(collected: Collected) -> Section:
-    """Return section 3: the probabilities of the deployment modes."""
+    """Return the section with the probabilities of the deployment modes."""
     section = Section("institutions", "What institutions allow")
     table = collected.table("network_marginals")
     if table is None:

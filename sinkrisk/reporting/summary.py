@@ -9,8 +9,10 @@ from sinkrisk import files
 from sinkrisk.plots.labels import in_order, readable, signed
 from sinkrisk.plots.portfolio import tail_share
 from sinkrisk.plots.sensitivity import split_outputs
+from sinkrisk.reporting.air import air_text
 from sinkrisk.reporting.choices import named, names_of, statistics_of, target_text
 from sinkrisk.reporting.collecting import Collected, keyed
+from sinkrisk.reporting.deciding import decision_text
 from sinkrisk.reporting.doubts import OWN_NOISE, Leading, leading_groups
 from sinkrisk.reporting.numbers import (
     decimals_for,
@@ -29,6 +31,7 @@ from sinkrisk.reporting.sinks import (
     printed_text,
     reference_window,
 )
+from sinkrisk.reporting.tracing import traced_text
 
 
 def facts(collected: Collected) -> list[tuple[str, str]]:
@@ -116,8 +119,11 @@ def answers(collected: Collected) -> list[str]:
         _sinks(collected),
         _imbalance(collected),
         _institutions(collected),
+        traced_text(collected),
+        air_text(collected),
         first_text(collected),
         _outcome(collected),
+        decision_text(collected),
         _drivers(collected),
     ]
     return [sentence for sentence in told if sentence]
@@ -222,7 +228,7 @@ def _drivers(collected: Collected) -> str:
     if not parts:
         return ""
     row = raw.iloc[0]
-    # Which kind of interval it is stands in section 6; here the reader needs to know what it is about.
+    # Which kind of interval it is stands where the analysis is told; here it is what it is about.
     interval = f"{round(100 * float(row['interval_mass']), 6):g} % interval"
     replicates = f"from {int(row['replicates'])} independent repetitions of the analysis"
     return (

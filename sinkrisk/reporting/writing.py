@@ -12,7 +12,19 @@ from pathlib import Path
 from sinkrisk import files
 from sinkrisk.plots.labels import readable
 from sinkrisk.plots.style import svg_text, without_caption
-from sinkrisk.reporting import caveats, choices, doubts, ranks, sinks, summary
+from sinkrisk.reporting import (
+    air,
+    caveats,
+    choices,
+    credits,
+    deciding,
+    doubts,
+    places,
+    ranks,
+    sinks,
+    summary,
+    tracing,
+)
 from sinkrisk.reporting.blocks import Picture, Section
 from sinkrisk.reporting.collecting import Collected, collect
 from sinkrisk.reporting.numbers import sentence, together, unbroken
@@ -117,8 +129,14 @@ def compose_sections(collected: Collected) -> list[Section]:
         sinks.budget_section(collected),
         sinks.imbalance_section(collected),
         sinks.institutions_section(collected),
+        places.places_section(collected),
+        places.costs_section(collected),
         choices.portfolio_section(collected),
+        tracing.tracing_section(collected),
+        air.air_section(collected),
         ranks.ranking_section(collected),
+        deciding.decision_section(collected),
+        credits.credits_section(collected),
         doubts.driver_section(collected),
         doubts.optimum_section(collected),
         caveats.distrust_section(collected),
@@ -163,6 +181,7 @@ def render(collected: Collected, sections: list[Section], drawn: Mapping[str, Dr
         widths={name: width_of(one.shown) for name, one in drawn.items()},
         heights={name: height_of(one.shown) for name, one in drawn.items()},
         words={name: one.words for name, one in drawn.items()},
+        distrust=1 + [section.anchor for section in sections].index("distrust"),
         missing=[readable(name) for name in collected.missing()],
         allowed_unconverged=collected.manifest.allowed_unconverged,
         unconverged=unconverged,

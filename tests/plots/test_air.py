@@ -48,7 +48,7 @@ def test_each_panel_shows_a_portfolio_over_the_air_without(air):
     assert list(own.get_ydata()) == [425.0, 430.0, 420.0]
     band = drawn[1].collections[1].get_paths()[0].vertices
     assert {(2100.0, 400.0), (2100.0, 470.0)} <= {(float(x), float(y)) for x, y in band}
-    assert [t.get_text() for t in drawn[1].texts] == ["2200: 420 ppm (−20.0)"]
+    assert [t.get_text() for t in drawn[1].texts] == ["2100: 430 ppm (−20.0)\n2200: 420 ppm (−20.0)"]
     assert drawn[0].get_ylim() == drawn[1].get_ylim()
     assert "90 % equal-tailed interval" in " ".join(t.get_text() for t in figure.texts)
 

@@ -227,6 +227,132 @@ def optimum_record() -> dict:
     }  # fmt: skip
 
 
+BANDED = {"interval_kind": "equal-tailed", "interval_mass": 0.9}
+
+
+def survey() -> dict[str, pd.DataFrame]:
+    fits = [
+        ("forests", "north_america", True, 0.95, "water"), ("forests", "open_ocean", False, 0.0, ""),
+        ("daccs", "north_america", True, 0.05, "clean_energy"), ("daccs", "open_ocean", False, 0.0, ""),
+    ]  # fmt: skip
+    atlas = pd.DataFrame(fits, columns=["pathway", "region", "possible", "probability_suited", "limiting"])
+    cells = [
+        (p, r, q, 0.2 + 0.7 * (p == "forests"), 0.5 * (p == "forests"), 0.1, 0.9, total, reached)
+        for p, r, _, _, _ in fits
+        for q, total, reached in zip(PERIODS, (1.0, 4.0, 8.0), (0.0, 0.25, 0.003), strict=True)
+    ]
+    columns = [
+        "pathway", "region", "period", "probability_active", "share_mean", "share_low", "share_high",
+        "total", "probability_reached",
+    ]  # fmt: skip
+    curves = [
+        (region, period, price, base * price / 100, base * price / 200, base * price / 50)
+        for region, base in (("world", 2.0), ("north_america", 0.5))
+        for period in PERIODS
+        for price in (50.0, 100.0, 200.0, 800.0)
+    ]
+    worth = {"forests": (0.2, 0.1, 0.3), "daccs": (0.8, 0.7, 0.9)}
+    factors = [(p, f, *v) for p, v in worth.items() for f in ("durability", "discount")]
+    rates = [("forests", "daccs", 0.25, 0.1, 0.5), ("daccs", "forests", 4.0, 2.0, 9.0)]
+    band = ["median", "low", "high"]
+    return {
+        "suitability.csv": atlas.assign(method="topsis", threshold=0.5, draws=1000, **BANDED),
+        "schedule.csv": pd.DataFrame(cells, columns=columns).assign(least=0.005, draws=512, **BANDED),
+        "abatement.csv": pd.DataFrame(curves, columns=["region", "period", "price", *band]).assign(
+            unit="GtCO2/yr", **BANDED
+        ),
+        "credits.csv": pd.DataFrame(factors, columns=["pathway", "factor", *band]).assign(**BANDED),
+        "exchange_rates.csv": pd.DataFrame(rates, columns=["pathway", "other", *band]).assign(**BANDED),
+    }
+
+
+def traced() -> dict[str, pd.DataFrame]:
+    steps = {
+        "planned": 500, "limited": -300, "scarce": -1, "withheld": -99, "captured": 100, "reallocated": 7,
+        "coupled": 2, "avoided": -12, "utilised": 0, "uncounted": -5, "saturated": -3, "removed": 82,
+        "returned": -20, "process": -6, "foregone": -4, "non_co2": -2, "net": 50,
+    }  # fmt: skip
+    rows = [
+        (
+            portfolio, step,
+            "level" if value > 20 else "part" if step == "reallocated" else "change",
+            value * part, value * part - 10.0, value * part + 20.0, value * part / (500.0 * part),
+        )
+        for portfolio, part in (("mixed", 1.0), ("trees", 0.5))
+        for step, value in steps.items()
+    ]  # fmt: skip
+    tracing = pd.DataFrame(rows, columns=["portfolio", "step", "role", "mean", "low", "high", "share"])
+    tracing.loc[(tracing["portfolio"] == "trees") & (tracing["step"] == "net"), "share"] = 0.04
+    bound = [
+        ("mixed", "long_term", "land", 0.18, 0.2, 0.0, 0.6, 0.025),
+        ("trees", "long_term", "water", 0.004, 0.0, 0.0, 0.1, 0.0),
+    ]
+    columns = ["portfolio", "period", "resource", "probability_binds", "mean", "low", "high", "share"]
+    limits = [
+        (p, q, limit, value)
+        for p, late in (("forests", 1.0), ("daccs", 0.6))
+        for q in PERIODS
+        for limit, value in (("growth", late if q == "long_term" else 1.0), ("clean_energy", 1.0 - late))
+        if value > 0.0 and (limit == "growth" or q == "long_term")
+    ]
+    return {
+        "tracing.csv": tracing.assign(unit="GtCO2", **BANDED),
+        "binding.csv": pd.DataFrame(bound, columns=columns).assign(unit="GtCO2/yr", least=1e-6, **BANDED),
+        "limiting.csv": pd.DataFrame(limits, columns=["pathway", "period", "limit", "probability"]).assign(
+            draws=512
+        ),
+    }
+
+
+def air() -> pd.DataFrame:
+    rows = []
+    for portfolio, cut in (("mixed", 6.0), ("trees", 2.0), ("optimum", 5.0), ("none", 0.0)):
+        for year, top in ((2025, 425.0), (2050, 450.0), (2100, 440.0), (2200, 430.0)):
+            fall = cut * (year > 2025)
+            top -= fall
+            rows.append((portfolio, year, "co2", top, top, top - 20.0, top + 20.0, "ppm"))
+            if portfolio != "none":
+                gone, less = 11.0 * fall, -1.8 * fall
+                rows.append((portfolio, year, "relief_cumulative", gone, gone, gone / 2, gone * 2, "GtCO2"))
+                rows.append((portfolio, year, "net_effect", less, less, less * 2, less / 2, "GtC"))
+    columns = ["portfolio", "year", "quantity", "mean", "median", "low", "high", "unit"]
+    return pd.DataFrame(rows, columns=columns).assign(**BANDED)
+
+
+def decided() -> dict[str, pd.DataFrame]:
+    rows = [
+        ("mixed", -900.0, -2000.0, 100.0, -2400.0, 60.0, 300.0, 0.7, 0, 0),
+        ("optimum", -800.0, -2500.0, 400.0, -2900.0, 80.0, 500.0, 0.3, 0, 0),
+        ("trees", -4000.0, -6000.0, -1000.0, -7000.0, 3200.0, 5000.0, 0.0, 2, 2),
+    ]
+    columns = [
+        "portfolio", "mean", "low", "high", "cvar", "expected_regret", "cvar_regret", "probability_best",
+        "dominated_first", "dominated_second",
+    ]  # fmt: skip
+    money = {"unit": "billion USD"}
+    learned = [("trl", 40.0, 35.0, 5.0, 20.0, True), ("mode", -3.0, 8.0, 4.0, 15.0, False)]
+    held = [
+        ("mixed", "forests", 10.0, 0.5, 0.3), ("mixed", "daccs", 30.0, 0.1, 0.05),
+        ("trees", "forests", 20.0, 1.2, 1.1),
+    ]  # fmt: skip
+    pools = [("mixed", "pool", 40.0, 0.2, 0.15, 0.25), ("trees", "pool", 20.0, 1.2, 1.1, 0.0)]
+    columns_of_buffers = ["portfolio", "pathway", "removed", "own_share", "pooled_share", "saved"]
+    risk = [("mixed", 40.0, 38.0, 5.0, 4.0, 0.12, 0.1), ("trees", 20.0, 12.0, 9.0, 8.5, 0.4, 0.39)]
+    columns_of_risk = [
+        "portfolio", "removed", "promised", "extra", "extra_decoupled", "loss_share", "loss_share_decoupled",
+    ]  # fmt: skip
+    return {
+        "decision.csv": pd.DataFrame(rows, columns=columns).assign(tail_mass=1 - 0.95, **money, **BANDED),
+        "learning.csv": pd.DataFrame(
+            learned, columns=["driver", "cross_fitted", "plug_in", "mc_error", "floor", "acts"]
+        ).assign(perfect=60.0, **money),
+        "buffers.csv": pd.DataFrame(
+            [(*row, np.nan) for row in held] + pools, columns=columns_of_buffers
+        ).assign(unit="GtCO2", tail_mass=1 - 0.95),
+        "carbon_at_risk.csv": pd.DataFrame(risk, columns=columns_of_risk).assign(level=0.95, unit="GtCO2"),
+    }
+
+
 SPEC = {
     "title": "A run <of> the tests & nothing else",
     "description": "Synthetic numbers.",
@@ -241,6 +367,9 @@ SPEC = {
     "sobol": {"n": 256},
     "scenarios": {"n": 50},
     "optimize": {"shortfall_penalty": 600.0},
+    "survey": {},
+    "outlook": {"scenario": "decline"},
+    "decision": {"carbon_value": 200.0, "shortfall_penalty": 600.0},
 }
 CHECK = {"name": "closure", "passed": True, "text": "Largest |sources - sinks| is 1e-15 GtC/yr."}
 
@@ -264,12 +393,15 @@ def write_run(directory: Path, *, leave_out: tuple[str, ...] = (), skipped: dict
         "budget": {"budget.csv": budget, "attribution.csv": attribution},
         "network": {"network_marginals.csv": marginals()},
         "inputs": {"drivers.csv": drivers()},
-        "simulate": {"portfolios.csv": portfolios()},
+        "simulate": {"portfolios.csv": portfolios(), **traced()},
         "scenarios": {},
         "simulate_optimum": {},
         "optimize": {"optimum.csv": optimum(), "optimum.json": record},
+        "survey": survey(),
+        "outlook": {"air.csv": air()},
         "measure": {"measures.csv": measures()},
         "rank": {"ranking.csv": ranking(), "ranking_sensitivity.csv": ranking_sensitivity()},
+        "decide": decided(),
         "sobol": {"sobol.csv": sobol()},
     }
     manifest = Manifest(
@@ -300,6 +432,21 @@ def rerecord(directory: Path, file: str) -> None:
         if file in record["outputs"]:
             record["outputs"][file] = files.sha256_of(directory / file)
     (directory / "manifest.json").write_text(json.dumps(raw))
+
+
+@pytest.fixture
+def real_figures() -> None:
+    """Asked for by a test that needs figures as they are; `finished` always has them."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_figures(request, monkeypatch):
+    """Leave figures blank where a test reads words alone: drawing thirty of them takes seconds."""
+    from sinkrisk.reporting import writing
+
+    if "real_figures" not in request.fixturenames:
+        blank = '<svg width="600pt" height="300pt" xmlns="http://www.w3.org/2000/svg"></svg>'
+        monkeypatch.setattr(writing, "draw", lambda picture: writing.Drawn(blank, blank, ""))
 
 
 @pytest.fixture

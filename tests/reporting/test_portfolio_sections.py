@@ -1,0 +1,173 @@
+"""The sections on places, costs, planned tonnes, the air, the decision and credits, against their tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from sinkrisk import reporting
+from sinkrisk.provenance import Manifest
+
+from .test_report import Page, page_of
+
+
+@pytest.fixture(scope="module")
+def page(finished) -> Page:
+    return page_of(finished)
+
+
+def section_of(page: Page, title: str) -> str:
+    """Return the text from a section's heading to the next section's."""
+    numbered = [h for h in page.headings if h[:1].isdigit()]
+    at = next(k for k, h in enumerate(numbered) if title in h)
+    start = page.text.index(numbered[at])
+    return page.text[start : page.text.index(numbered[at + 1], start)]
+
+
+def test_what_places_allow(page):
+    text = section_of(page, "What places allow")
+    assert "Of 2 pairs of pathway and region that are possible at all, 1 are suited" in text
+    assert "Forests 95 % (water) –" in text
+    # Growth is the least in all cases but .4 of those of direct air capture, the last of two pathways.
+    assert "in the long term growth in 80 % of cases" in text
+    assert "clean energy for DACCS (40 %)" in text
+    assert "8.00 GtCO₂/yr in the long term in <1 % of draws" in text
+    assert "Near term 1.00 0 % 16.0 (8.0 to 32.0)" in text
+    assert "Mid term forests North America 90 % 50 % (10 % to 90 %)" in text
+
+
+def test_what_tonnes_cost(page):
+    text = section_of(page, "What tonnes cost")
+    assert (
+        "In the long term the world could capture 2.00 (1.00 to 4.00) GtCO₂/yr for at most 100 USD/tCO₂"
+        in text
+    )
+    assert "North America Long term 0.5 (0.2 to 1.0) 1.0 (0.5 to 2.0) 4.0 (2.0 to 8.0)" in text
+
+
+def test_what_becomes_of_a_planned_tonne(page):
+    text = section_of(page, "What becomes of a planned tonne")
+    assert (
+        "Of what “Mixed & broad” plans 10 % become net removal on average, the most of all portfolios "
+        "(least: “Trees only”, 4 %); the most is lost as 60 % beyond capacity and as 20 % withheld by "
+        "institutions."
+    ) in text
+    assert "Net removal 50.0 (40.0 to 70.0) 25.0 (15.0 to 45.0)" in text
+    assert "Beyond capacity −300.0 −150.0" in text
+    # What is nought for all has no row.
+    assert "Fossil carbon in products" not in text
+    assert "land binds most often: in 18 % of draws for “Mixed & broad” in the long term" in text
+    assert "Nowhere do shared resources" not in text
+    # Binding in four of a thousand draws is not listed.
+    assert "Trees only Long term water" not in text
+
+
+def test_the_air(page):
+    text = section_of(page, "The air")
+    assert (
+        "Under the emission scenario 'decline' the air holds 440 (420 to 460) ppm of CO₂ at the end of 2100 "
+        "without any portfolio and, lowest, 434 (414 to 454) ppm with “Mixed & broad”"
+    ) in text
+    # 1.8 GtC of every 11 GtCO2: 6.6 of 11.
+    assert "The air keeps 60 % of what is removed or avoided" in text
+    row = "434 (414 to 454) 424 (404 to 444) −6.0 66 (33 to 132) 40 (20 to 79) 60 %"
+    assert f"Mixed & broad 444 (424 to 464) {row}" in text
+    assert "Without any 450 (430 to 470) 440 (420 to 460) 430 (410 to 450) – – – –" in text
+
+
+def test_the_decision(page):
+    text = section_of(page, "The decision")
+    assert "“Optimum of the programme” is best on average, −800 billion USD" in text
+    assert "“Mixed & broad” is best in the worst 5 % of draws, −2 400 on average there" in text
+    assert "least regretted is “Mixed & broad”, 60.0 billion USD behind the best of each draw" in text
+    assert "Nobody who prefers more and dislikes risk would take “Trees only”" in text
+    assert "A durable tonne is worth 200 USD here and a missing one costs 600 USD" in text
+    assert "Trees only −4 000 (−6 000 to −1 000) −7 000 3 200 5 000 0 % 2 / 2" in text
+    assert "Of 2 inputs 1 stand out from a shuffled one: readiness levels (TRL) (35.0 to 40.0)" in text
+    assert "would be worth 60.0 billion USD (EVPI)" in text
+
+
+def test_credits(page):
+    text = section_of(page, "Credits")
+    assert "DACCS keeps most, 0.80 (0.70 to 0.90), forests least, 0.20 (0.10 to 0.30)" in text
+    assert "one credit of DACCS is worth 4.0 (2.0 to 9.0) credits of forests" in text
+    assert "between 15 % (“Mixed & broad”) and 110 % (“Trees only”) of the tonnes removed" in text
+    assert "Pooling saves up to 25 % of the buffers" in text
+    assert "Buffers above 100 % (“Trees only”, apart)" in text
+    assert "“Trees only” would have to remove 9.00 GtCO₂ more, 8.50 if shocks struck" in text
+    assert "Mixed & broad 40.0 38.0 5.0 (12 %) 4.0 (10 %)" in text
+
+
+def test_answers_tell_of_them_too(page):
+    start, end = page.text.index("The answers in short"), page.text.index("Contents")
+    answers = page.text[start:end]
+    for said in ("10 % become net removal", "The air keeps 60 %", "least regretted is “Mixed & broad”"):
+        assert said in answers
+
+
+@pytest.mark.parametrize(
+    ("stage", "section", "titles"),
+    [
+        ("survey", "survey", ["What tonnes cost"]),
+        ("outlook", "outlook", ["The air"]),
+        ("decide", "decision", ["The decision"]),
+    ],
+)
+def test_skipped_stages_leave_a_line_and_no_figure(write, tmp_path, stage, section, titles):
+    directory = write(tmp_path / "run", skipped={stage: f"the spec has no '{section}' section"})
+    reporting.report(directory)
+    page = page_of(directory)
+    for title in titles:
+        text = section_of(page, title)
+        assert f"The stage '{stage}' was skipped: the spec has no '{section}' section." in text
+        assert len(text) < 200
+    # What another stage wrote is told all the same.
+    assert "Carbon-at-Risk: to store" in page.text or stage == "decide"
+    assert "What limits capacity" in page.text
+
+
+def test_a_run_before_these_stages_makes_a_page(write, tmp_path):
+    directory = write(tmp_path / "run", leave_out=("survey", "outlook", "decide"))
+    manifest = Manifest.read(directory)
+    manifest.spec |= {"survey": None, "outlook": None, "decision": None}
+    for file in ("tracing.csv", "binding.csv", "limiting.csv"):
+        del manifest.stages["simulate"].outputs[file]
+    manifest.write(directory)
+    reporting.report(directory)
+    page = page_of(directory)
+    assert "Unfinished" not in page.text
+    for title in ("What places allow", "What becomes of a planned tonne", "The air", "Credits"):
+        assert "nothing to report here" in section_of(page, title)
+    assert "Removal does not feed back on the natural sinks here" in page.text
+    assert not (directory / "figures" / "tracing.svg").exists()
+
+
+def test_no_resource_that_binds_and_no_input_that_stands_out_are_said(run_dir, record_again):
+    for file, column, value in (("binding.csv", "probability_binds", 0.0), ("learning.csv", "acts", False)):
+        table = pd.read_csv(run_dir / file)
+        table[column] = value
+        table.to_csv(run_dir / file, index=False)
+        record_again(run_dir, file)
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "No shared resource is oversubscribed in 1 % of draws or more" in text
+    assert "none stands out from a shuffled one" in text
+
+
+def test_criteria_are_told_by_group(write, record_again, tmp_path):
+    directory = write(tmp_path / "run")
+    table = pd.read_csv(directory / "measures.csv", keep_default_na=False)
+    one = table[table["criterion"] == "storage_permanence"]
+    added = {"co2_2100": "ppm", "acceptance": "1", "water_demand": "km3/yr"}
+    parts = [one.assign(criterion=name, unit=unit) for name, unit in added.items()]
+    pd.concat([table, *parts]).to_csv(directory / "measures.csv", index=False)
+    record_again(directory, "measures.csv")
+    reporting.report(directory)
+    page = page_of(directory)
+    headings = [h.split(":")[0] for h in page.text.split("From measures.csv.")]
+    assert "The axes of the comparison: mean" in page.text
+    assert "Portfolio Storage permanence, share Mixed & broad" in page.text
+    assert "CO₂ in 2100, ppm" in page.text
+    assert "Water demand, km3/yr" in page.text
+    assert "Acceptance, share" in page.text
+    assert len(headings) > 4
