@@ -198,7 +198,7 @@ def check_conflicts(
 
 def _thinned(likelihood: Likelihood, tree: xr.DataTree) -> dict[str, FloatArray]:
     """Return `QUICK_DRAWS` of the free parameters of a tree, shape (draw, label)."""
-    posterior, out = tree["posterior"], {}
+    posterior, out = tree["posterior"].to_dataset(), {}
     for p in likelihood.annual.parameters.free:
         if p.name in posterior:
             values = posterior[p.name].values

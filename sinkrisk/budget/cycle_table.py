@@ -169,10 +169,10 @@ def draw_cycle(
         if np.shape(held[name]) not in ((), (draws,)):
             shape = str(np.shape(held[name]))
             raise InputError(Problem(f"{name}: other draws", got=shape, allowed=f"one number, or {draws}"))
-    shape = (draws, len(UNCERTAIN))
-    uniform = generator(rng).random(shape) if u is None else np.asarray(u, dtype=float)
-    if uniform.shape != shape:
-        raise InputError(Problem("uniforms of another shape", got=uniform.shape, allowed=str(shape)))
+    size = (draws, len(UNCERTAIN))
+    uniform = generator(rng).random(size) if u is None else np.asarray(u, dtype=float)
+    if uniform.shape != size:
+        raise InputError(Problem("uniforms of another shape", got=uniform.shape, allowed=str(size)))
     rows = load_carbon_cycle().rows
     names = rows["process"] + "_" + rows["parameter"]
     out = {}

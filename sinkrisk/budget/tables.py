@@ -68,13 +68,14 @@ def _rates(trees: list[xr.DataTree], level: float) -> dict[str, pd.DataFrame]:
         "trends.csv": [pd.DataFrame(columns=["errors", *TREND_COLUMNS])],
     }
     for tree in trees:
-        posterior = tree["posterior"]
+        posterior = tree["posterior"].to_dataset()
         if "flux" not in posterior or tree.attrs.get("geography", "") not in ("", "global"):
             continue
+        flux = posterior["flux"]
         windows = [str(label) for label in posterior["window"].values]
         for name, table in (
-            ("sink_rates.csv", rate_table(posterior["flux"], windows, level=level)),
-            ("trends.csv", all_trends(posterior["flux"], level=level)),
+            ("sink_rates.csv", rate_table(flux, windows, level=level)),
+            ("trends.csv", all_trends(flux, level=level)),
         ):
             table.insert(0, "errors", str(tree.attrs.get("errors", "")))
             found[name].append(table)
