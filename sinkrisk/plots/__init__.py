@@ -13,6 +13,10 @@ from sinkrisk import lazy
 
 if TYPE_CHECKING:
     from sinkrisk.plots.abatement import plot_abatement as plot_abatement
+    from sinkrisk.plots.adaptive import (
+        plot_decision_map as plot_decision_map,
+        plot_early_warning as plot_early_warning,
+    )
     from sinkrisk.plots.air import (
         plot_concentrations as plot_concentrations,
         plot_net_effect as plot_net_effect,
@@ -84,6 +88,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "plot_buffers": ".crediting",
         "plot_carbon_at_risk": ".crediting",
         "plot_concentrations": ".air",
+        "plot_decision_map": ".adaptive",
+        "plot_early_warning": ".adaptive",
         "plot_learning": ".decision",
         "plot_limits": ".tracing",
         "plot_mean_against_cvar": ".decision",

@@ -173,6 +173,48 @@ SOURCES: dict[str, Source] = {
             "removed", "promised", "extra", "extra_decoupled", "loss_share", "loss_share_decoupled", "level",
         ),
     ),
+    "adaptation": Source(
+        "adaptation.csv",
+        "adapt",
+        (
+            "policy", "mean", "low", "high", "cvar", "gain", "gain_low", "gain_high", "cvar_gain",
+            "cvar_gain_low", "cvar_gain_high", "unit", *_INTERVAL,
+        ),
+        (
+            "mean", "low", "high", "cvar", "gain", "gain_low", "gain_high", "cvar_gain", "cvar_gain_low",
+            "cvar_gain_high", "interval_mass",
+        ),
+    ),
+    "flows": Source(
+        "flows.csv", "adapt", ("policy", "period", "next_period", "from", "to", "share"), ("share",)
+    ),
+    "triggers": Source(
+        "triggers.csv",
+        "adapt",
+        (
+            "half", "period", "from", "to", "signal", "side", "threshold", "signal_unit", "share", "value",
+            "low", "high", "kept", "unit", *_INTERVAL,
+        ),
+        ("threshold", "share", "value", "low", "high", "interval_mass"),
+    ),
+    "early_warning": Source(
+        "early_warning.csv",
+        "adapt",
+        ("portfolio", "period", "year", "base_rate", "auc", "low", "high", *_INTERVAL),
+        ("year", "base_rate", "auc", "low", "high", "interval_mass"),
+    ),
+    "warning_calibration": Source(
+        "warning_calibration.csv",
+        "adapt",
+        ("portfolio", "period", "predicted", "observed", "low", "high", *_INTERVAL),
+        ("predicted", "observed", "low", "high", "interval_mass"),
+    ),
+    "lead_times": Source(
+        "lead_times.csv",
+        "adapt",
+        ("portfolio", "false_alarms", "hit_rate", "lead_time", "lead_low", "lead_high"),
+        ("false_alarms", "hit_rate", "lead_time", "lead_low", "lead_high"),
+    ),
     "measures": Source(
         "measures.csv",
         "measure",

@@ -254,8 +254,8 @@ def costs_section(collected: Collected) -> Section:
             f"{span(row['median'], row['low'], row['high'])} {unit} for at most {significant(price)} USD/tCO₂"
         )
     section.sentences.append(
-        f"In the {readable(last)} {'the world' if whole == WORLD else readable(whole)} could capture "
-        f"{', '.join(told)} (medians, in brackets {interval}s), in any ledger and before pathways compete "
+        f"In the {readable(last)} {'the world' if whole == WORLD else readable(whole)} could remove "
+        f"{', '.join(told)} (medians, in brackets {interval}s), before pathways compete "
         "for shared resources. Steep curves mean that capacity, not price, is what is short."
     )
     decimals = {p: decimals_for([held[(r, p, x)]["high"] for r in regions for x in prices]) for p in periods}

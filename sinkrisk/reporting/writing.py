@@ -13,6 +13,7 @@ from sinkrisk import files
 from sinkrisk.plots.labels import readable
 from sinkrisk.plots.style import svg_text, without_caption
 from sinkrisk.reporting import (
+    adapting,
     air,
     caveats,
     choices,
@@ -136,6 +137,7 @@ def compose_sections(collected: Collected) -> list[Section]:
         air.air_section(collected),
         ranks.ranking_section(collected),
         deciding.decision_section(collected),
+        adapting.adapting_section(collected),
         credits.credits_section(collected),
         doubts.driver_section(collected),
         doubts.optimum_section(collected),

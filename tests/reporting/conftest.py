@@ -353,6 +353,58 @@ def decided() -> dict[str, pd.DataFrame]:
     }
 
 
+def adapted() -> dict[str, pd.DataFrame]:
+    columns = [
+        "policy", "mean", "low", "high", "cvar", "gain", "gain_low", "gain_high", "cvar_gain",
+        "cvar_gain_low", "cvar_gain_high",
+    ]  # fmt: skip
+    rows = [
+        ("fixed", -900.0, -950.0, -850.0, -2400.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        ("rolling", -870.0, -920.0, -810.0, -2300.0, 30.0, 10.0, 55.0, 100.0, -20.0, 240.0),
+        ("perfect", -700.0, -760.0, -650.0, -2100.0, 200.0, 150.0, 260.0, 300.0, 200.0, 400.0),
+    ]
+    flows = [
+        (policy, PERIODS[k], PERIODS[k + 1], "mixed", to, share)
+        for k in (0, 1)
+        for policy, to, share in (
+            ("fixed", "mixed", 1.0),
+            ("rolling", "mixed", 0.7),
+            ("rolling", "trees", 0.3),
+        )
+        if k == 0 or to == "mixed"
+    ]
+    triggers = [
+        ("1", "mid_term", "mixed", "trees", "land_sink", "below", 2.1, "GtC/yr", 0.3, 12.0, 4.0, 20.0, True),
+        ("2", "mid_term", "mixed", "trees", "land_sink", "below", 1.9, "GtC/yr", 0.2, 8.0, -4.0, 20.0, False),
+    ]
+    columns_of_triggers = [
+        "half", "period", "from", "to", "signal", "side", "threshold", "signal_unit", "share", "value",
+        "low", "high", "kept",
+    ]  # fmt: skip
+    warned = [
+        ("mixed", "near_term", 2035, 0.4, 0.6, 0.55, 0.65), ("mixed", "mid_term", 2050, 0.4, 0.8, 0.75, 0.85),
+        ("trees", "near_term", 2035, 0.99, np.nan, np.nan, np.nan),
+        ("trees", "mid_term", 2050, 0.99, np.nan, np.nan, np.nan),
+    ]  # fmt: skip
+    binned = [("mixed", "mid_term", 0.3, 0.35, 0.2, 0.5), ("mixed", "mid_term", 0.7, 0.6, 0.5, 0.8)]
+    leads = [("mixed", 0.1, 0.62, 41.0, 30.0, 65.0), ("trees", np.nan, np.nan, np.nan, np.nan, np.nan)]
+    money = {"unit": "billion USD", "interval_kind": "percentile bootstrap", "interval_mass": 0.9}
+    return {
+        "adaptation.csv": pd.DataFrame(rows, columns=columns).assign(**money),
+        "flows.csv": pd.DataFrame(flows, columns=["policy", "period", "next_period", "from", "to", "share"]),
+        "triggers.csv": pd.DataFrame(triggers, columns=columns_of_triggers).assign(**money),
+        "early_warning.csv": pd.DataFrame(
+            warned, columns=["portfolio", "period", "year", "base_rate", "auc", "low", "high"]
+        ).assign(interval_kind="normal (DeLong)", interval_mass=0.9),
+        "warning_calibration.csv": pd.DataFrame(
+            binned, columns=["portfolio", "period", "predicted", "observed", "low", "high"]
+        ).assign(interval_kind="Wilson", interval_mass=0.9),
+        "lead_times.csv": pd.DataFrame(
+            leads, columns=["portfolio", "false_alarms", "hit_rate", "lead_time", "lead_low", "lead_high"]
+        ),
+    }
+
+
 SPEC = {
     "title": "A run <of> the tests & nothing else",
     "description": "Synthetic numbers.",
@@ -370,6 +422,7 @@ SPEC = {
     "survey": {},
     "outlook": {"scenario": "decline"},
     "decision": {"carbon_value": 200.0, "shortfall_penalty": 600.0},
+    "adapt": {"candidates": ["mixed", "trees"]},
 }
 CHECK = {"name": "closure", "passed": True, "text": "Largest |sources - sinks| is 1e-15 GtC/yr."}
 
@@ -402,6 +455,7 @@ def write_run(directory: Path, *, leave_out: tuple[str, ...] = (), skipped: dict
         "measure": {"measures.csv": measures()},
         "rank": {"ranking.csv": ranking(), "ranking_sensitivity.csv": ranking_sensitivity()},
         "decide": decided(),
+        "adapt": adapted(),
         "sobol": {"sobol.csv": sobol()},
     }
     manifest = Manifest(

@@ -39,7 +39,7 @@ def test_what_places_allow(page):
 def test_what_tonnes_cost(page):
     text = section_of(page, "What tonnes cost")
     assert (
-        "In the long term the world could capture 2.00 (1.00 to 4.00) GtCO₂/yr for at most 100 USD/tCO₂"
+        "In the long term the world could remove 2.00 (1.00 to 4.00) GtCO₂/yr for at most 100 USD/tCO₂"
         in text
     )
     assert "North America Long term 0.5 (0.2 to 1.0) 1.0 (0.5 to 2.0) 4.0 (2.0 to 8.0)" in text
@@ -98,6 +98,36 @@ def test_credits(page):
     assert "Mixed & broad 40.0 38.0 5.0 (12 %) 4.0 (10 %)" in text
 
 
+def test_deciding_again(page):
+    text = section_of(page, "Deciding again")
+    assert (
+        "adds to the best fixed plan: 30.0 (10.0 to 55.0) billion USD (in brackets the 90 % percentile "
+        "bootstrap interval, out of sample), of 200 that perfect information would add"
+    ) in text
+    assert (
+        "Rolling: best for all that is left −870 (−920 to −810) −2 300 30 (10 to 55) 100 (−20 to 240)" in text
+    )
+    assert (
+        "By 2035 monitoring tells draws of “Mixed & broad” that will miss the target from the others with an "
+        "area under the curve of 0.60 (0.55 to 0.65)"
+    ) in text
+    assert "by 2050 with 0.80 for “Mixed & broad”" in text
+    assert "Mixed & broad 10 % 62 % 41 (30 to 65)" in text
+    assert "Trees only – – –" in text
+
+
+def test_a_certain_outcome_needs_no_warning(run_dir, record_again):
+    table = pd.read_csv(run_dir / "early_warning.csv")
+    for column in ("auc", "low", "high"):
+        table[column] = float("nan")
+    table.to_csv(run_dir / "early_warning.csv", index=False)
+    record_again(run_dir, "early_warning.csv")
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "all but certain for “Mixed & broad” (40 %), “Trees only” (99 %)" in text
+    assert "Early warning of a missed target" not in text
+
+
 def test_answers_tell_of_them_too(page):
     start, end = page.text.index("The answers in short"), page.text.index("Contents")
     answers = page.text[start:end]
@@ -111,6 +141,7 @@ def test_answers_tell_of_them_too(page):
         ("survey", "survey", ["What tonnes cost"]),
         ("outlook", "outlook", ["The air"]),
         ("decide", "decision", ["The decision"]),
+        ("adapt", "adapt", ["Deciding again"]),
     ],
 )
 def test_skipped_stages_leave_a_line_and_no_figure(write, tmp_path, stage, section, titles):
@@ -127,9 +158,9 @@ def test_skipped_stages_leave_a_line_and_no_figure(write, tmp_path, stage, secti
 
 
 def test_a_run_before_these_stages_makes_a_page(write, tmp_path):
-    directory = write(tmp_path / "run", leave_out=("survey", "outlook", "decide"))
+    directory = write(tmp_path / "run", leave_out=("survey", "outlook", "decide", "adapt"))
     manifest = Manifest.read(directory)
-    manifest.spec |= {"survey": None, "outlook": None, "decision": None}
+    manifest.spec |= {"survey": None, "outlook": None, "decision": None, "adapt": None}
     for file in ("tracing.csv", "binding.csv", "limiting.csv"):
         del manifest.stages["simulate"].outputs[file]
     manifest.write(directory)

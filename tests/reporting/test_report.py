@@ -65,7 +65,7 @@ def page(finished: Path) -> Page:
 def test_sections_come_in_order_and_all_are_there(page):
     assert page.headings[0] == "A run <of> the tests & nothing else"
     numbered = [h for h in page.headings if h[:1].isdigit()]
-    assert [h.split(" ")[0] for h in numbered] == [str(k) for k in range(1, 16)]
+    assert [h.split(" ")[0] for h in numbered] == [str(k) for k in range(1, 17)]
     assert page.headings[-1] == "Glossary"
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_fetched_from_anywhere(finished, page):
 
 def test_every_figure_has_words_for_those_who_cannot_see_it(page):
     figures = page.all("img")
-    assert len(figures) == 29
+    assert len(figures) == 31
     assert all(len(a["alt"]) > 40 for a in figures)
     assert all(int(a["width"]) > 500 and int(a["height"]) > 100 for a in figures)
 
@@ -409,7 +409,7 @@ def test_skipped_stages_are_said_with_their_reason(write, tmp_path):
     reporting.report(directory)
     page = page_of(directory)
     assert "The stage 'optimize' was skipped: the spec has no 'optimize' section." in page.text
-    assert len([h for h in page.headings if h[:1].isdigit()]) == 15
+    assert len([h for h in page.headings if h[:1].isdigit()]) == 16
     assert "optimize: the spec has no 'optimize' section." in page.text
 
 
@@ -464,13 +464,13 @@ def test_the_report_knows_the_stages_of_a_run_and_what_asks_for_them():
 def test_a_budget_alone_makes_a_page(write, tmp_path):
     others = (
         "network", "inputs", "simulate", "optimize", "survey", "outlook", "measure", "rank", "decide",
-        "sobol",
+        "adapt", "sobol",
     )  # fmt: skip
     directory = write(tmp_path / "run", leave_out=others)
     reporting.report(directory)
     page = page_of(directory)
     assert "the ocean sink is 2.85 GtC/yr" in page.text
-    assert page.text.count("This run has no finished stage") >= 11
+    assert page.text.count("This run has no finished stage") >= 12
     assert sorted(p.name for p in (directory / "figures").iterdir()) == ["attribution.svg", "budget.svg"]
 
 
