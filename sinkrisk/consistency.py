@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sinkrisk.errors import Problems
+from sinkrisk.errors import Problems, did_you_mean
 
 if TYPE_CHECKING:
     from sinkrisk.config import LoadedSpec
@@ -47,6 +47,13 @@ def cross_check(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) 
     for needed in ("portfolios", "budget"):
         if spec.outlook is not None and getattr(spec, needed) is None and needed not in loaded.dropped:
             found.add(f"section 'outlook' needs a section '{needed}'", **loaded.place("outlook"))
+    known = _column("regions", "region")
+    for index, name in enumerate((spec.inputs.regions if spec.inputs else None) or ()):
+        if name not in known:
+            near = did_you_mean(name, known)
+            hint = f"did you mean '{near}'?" if near else None
+            place = loaded.place("inputs", "regions", index)
+            found.add("unknown region", got=name, allowed=known, hint=hint, **place)
     _names(loaded, memory, found)
     _horizon(loaded, found)
     _programme(loaded, found)

@@ -115,6 +115,8 @@ def prepare(loaded: LoadedSpec) -> tuple[dict[str, Any], dict[str, str]]:
     if spec.portfolios is not None:
         _attempt(found, lambda: _portfolios(loaded, memory, hashes), loaded, "portfolios")
         _attempt(found, lambda: _claims(loaded, memory), loaded, "inputs")
+    if spec.outlook is not None:
+        _attempt(found, lambda: _outlook(loaded), loaded, "outlook")
     cross_check(loaded, memory, found)
     found.raise_if_any()
     return memory, hashes
@@ -230,6 +232,22 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
         _attempt(found, lambda: portfolio.plan(portfolio.load_portfolios(path), spec.total))
         raise InputError(found.found) from error
     memory["portfolios"] = [portfolio.plan(shares, spec.total)]
+
+
+def _outlook(loaded: LoadedSpec) -> None:
+    """Check the emissions of the outlook: the file, the scenario, the years."""
+    from sinkrisk.budget.emission_paths import extend_emissions, gross_emissions, read_emissions
+
+    spec = loaded.spec.outlook
+    assert spec is not None
+    if spec.emissions is None:
+        from sinkrisk.priors import load_table
+
+        path = read_emissions(load_table("emissions"), scenario=spec.scenario or "decline")
+    else:
+        named = _named_file(loaded, spec.emissions, "outlook", "emissions")
+        path = read_emissions(named, scenario=spec.scenario)
+    extend_emissions(gross_emissions(path, rule=spec.gross), spec.until, rule=spec.extend)
 
 
 def _claims(loaded: LoadedSpec, memory: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sinkrisk import decision_stages, files
 from sinkrisk.artefacts import (
@@ -48,26 +48,35 @@ def _budget(context: Context, into: Path) -> StageOutput:
 
     spec = context.spec.budget
     assert spec is not None
-    tree = budget.reconcile(
-        context.memory["observations"],
-        model=spec.model,
-        draws=spec.draws,
-        tune=spec.tune,
-        chains=spec.chains,
-        rng=context.stream("budget"),
-        attribution=spec.attribution,
-        windows=spec.windows,
-        errors=spec.errors,
-        series=spec.series,
-        sampler=spec.sampler,
-        check=False,
-    )
+    observations = context.memory["observations"]
+
+    def reconciled(errors: Literal["shares", "iid"]) -> xr.DataTree:
+        tree: xr.DataTree = budget.reconcile(
+            observations,
+            model=spec.model,
+            draws=spec.draws,
+            tune=spec.tune,
+            chains=spec.chains,
+            rng=context.stream("budget"),
+            attribution=spec.attribution,
+            windows=spec.windows,
+            errors=errors,
+            series=spec.series,
+            sampler=spec.sampler,
+            check=False,
+        )
+        return tree
+
+    tree = reconciled(spec.errors)
+    # How sure a trend is depends on the structure of errors more than on anything else: both are told.
+    both = spec.model == "hierarchical" and spec.errors != "iid" and tree.attrs.get("geography") == "global"
+    compared = reconciled("iid") if both else None
     checks = budget.diagnose(tree, rhat_max=spec.rhat_max, ess_min=spec.ess_min, closure_max=spec.closure_max)
     tree.to_netcdf(into / "budget.nc")
-    for name, frame in budget.budget_tables(tree, level=spec.level).items():
+    for name, frame in budget.budget_tables(tree, level=spec.level, compared=compared).items():
         write_table(frame, into / name)
     sentence = budget.budget_result(tree, level=spec.level).sentence
-    return StageOutput(checks=[*checks, *budget.predictive_findings(tree)], notes=[sentence])
+    return StageOutput(checks=[*checks, *budget.predictive_findings(tree, observations)], notes=[sentence])
 
 
 def _budget_hashes(context: Context) -> list[str | None]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         pulse_response as pulse_response,
     )
     from sinkrisk.budget.comparing import ModelComparison as ModelComparison, compare_models as compare_models
-    from sinkrisk.budget.conflicts import find_conflicts as find_conflicts
+    from sinkrisk.budget.conflicts import check_conflicts as check_conflicts, find_conflicts as find_conflicts
     from sinkrisk.budget.diagnostics import diagnose as diagnose, gate as gate
     from sinkrisk.budget.ecosystems import (
         EcosystemBudget as EcosystemBudget,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sinkrisk.budget.hindcasting import (
         annual_series as annual_series,
         hindcast as hindcast,
+        hindcast_outlook as hindcast_outlook,
         score_hindcast as score_hindcast,
         true_hindcast as true_hindcast,
     )
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     from sinkrisk.budget.projecting import outlook as outlook
     from sinkrisk.budget.rates import (
         airborne_fraction as airborne_fraction,
+        all_trends as all_trends,
+        rate_table as rate_table,
         sink_rates as sink_rates,
         trend_table as trend_table,
         trends as trends,
@@ -94,6 +97,10 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
+        "all_trends": ".rates",
+        "rate_table": ".rates",
+        "hindcast_outlook": ".hindcasting",
+        "check_conflicts": ".conflicts",
         "BudgetSpec": ".specification",
         "BudgetTable": ".reading",
         "EcosystemBudget": ".ecosystems",

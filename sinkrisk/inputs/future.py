@@ -12,7 +12,8 @@ from sinkrisk.inputs.building import Builder
 from sinkrisk.inputs.registry import Variable
 
 PREFIX = "outlook_"
-"""Before each parameter of `sinkrisk.budget.cycle_table.UNCERTAIN`, as driver and as variable."""
+"""Before each parameter of `cycle_table.UNCERTAIN` and `projecting.DISCREPANCIES` of the budget room, as
+driver and as variable."""
 
 GROUP = "outlook"
 
@@ -36,7 +37,10 @@ class CycleQuantile:
 
 def add_outlook(builder: Builder) -> dict[str, Variable]:
     """Add every parameter that an outlook draws from its table; return the variables they fill."""
+    from scipy import special
+
     from sinkrisk.budget.cycle_table import UNCERTAIN, load_carbon_cycle
+    from sinkrisk.budget.projecting import DISCREPANCIES
 
     rows = load_carbon_cycle().rows
     named = dict(zip(rows["process"] + "_" + rows["parameter"], rows.to_dict("records"), strict=True))
@@ -60,6 +64,20 @@ def add_outlook(builder: Builder) -> dict[str, Variable]:
         meaning = f"outlook: {parameter.replace('_', ' ')}"
         start = prior if isinstance(prior, float) else math.nan
         variables[name] = Variable((), "float64", str(row["unit"]), meaning, start)
+        if slot.column is not None and not isinstance(prior, float):
+            entries.append((name, None, slot.column, prior))
+    for parameter in DISCREPANCIES:
+        name, sink = PREFIX + parameter, parameter.removesuffix("_discrepancy")
+        slot, prior = builder.scalar(
+            name,
+            GROUP,
+            Marginal(special.ndtri, 1.0, -math.inf, math.inf),
+            unit="1",
+            source="assumption: outlook_discrepancy of priors/budget.csv",
+            text=f"standard normal: sds by which the {sink} sink departs from the box model",
+        )
+        start = prior if isinstance(prior, float) else math.nan
+        variables[name] = Variable((), "float64", "1", f"outlook: discrepancy of the {sink} sink", start)
         if slot.column is not None and not isinstance(prior, float):
             entries.append((name, None, slot.column, prior))
     builder.blocks.append(ScalarBlock(tuple(entries)))

@@ -170,6 +170,7 @@ def project_air(
     from sinkrisk.budget import outlook
     from sinkrisk.budget.cycle_table import UNCERTAIN, draw_cycle
     from sinkrisk.budget.flux_draws import recent_sinks
+    from sinkrisk.budget.projecting import DISCREPANCIES
 
     source: Any = emissions
     if source is None:
@@ -185,8 +186,10 @@ def project_air(
     if missing:
         allowed = f"{int(relief['year'][0])} to {until}"
         raise InputError(Problem("years outside the outlook", got=missing, allowed=allowed, key="years"))
-    cycle = draw_cycle(n, rng=generator(rng))
-    for name in UNCERTAIN:
+    stream = generator(rng)
+    cycle = draw_cycle(n, rng=stream)
+    cycle |= {name: stream.standard_normal(n) for name in DISCREPANCIES}
+    for name in (*UNCERTAIN, *DISCREPANCIES):
         if drawn is not None and OUTLOOK_PREFIX + name in drawn:
             cycle[name] = np.asarray(drawn[OUTLOOK_PREFIX + name].values, dtype=float)
     parts = []

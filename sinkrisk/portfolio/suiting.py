@@ -62,8 +62,8 @@ def suitability(
     ----------
     drawn : Dataset, optional
         Joint draws of the inputs: pathways and regions are theirs, and a pathway is impossible where
-        its ``suitability_share`` or its potential is 0 in every draw. When left out those of ``priors/``, impossible
-        where ``priors/suitability.csv`` allows no share.
+        its ``suitability_share`` or its potential is 0 in every draw. When left out those of ``priors/``,
+        impossible where ``priors/suitability.csv`` allows no share.
     method : str
         ``topsis``, ``vikor`` or ``promethee``, see `mcda.score_places`.
     weights : "uniform", mapping or sequence, optional

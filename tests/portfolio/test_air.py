@@ -107,7 +107,7 @@ def test_draws_keep_their_own_sinks(closed):
         for name, value in {
             "ocean_efficiency_decline": 40.0, "land_half_saturation": 200.0, "land_tipping_threshold": 3.0,
             "land_tipping_timescale": 100.0, "land_tipping_loss": 0.2, "warming_present": 1.2,
-            "warming_per_emission": 0.00165,
+            "warming_per_emission": 0.00165, "ocean_discrepancy": 0.0, "land_discrepancy": 0.0,
         }.items()
     }  # fmt: skip
     same = outcomes.isel(sample=[1, 1, 1, 1]).assign_coords(sample=np.arange(4))

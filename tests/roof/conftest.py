@@ -22,6 +22,9 @@ SMALL = {
         "portfolios": ["phased"],
     },
     "scenarios": {"n": 8},
+    "survey": {"draws": 100},
+    # Re-weighting needs hundreds of draws: test_decisions runs it.
+    "adapt": None,
 }
 
 

@@ -21,7 +21,18 @@ ROOMS = [
     "risk", "priors", "budget", "network", "inputs", "portfolio",
     "sensitivity", "scenarios", "plots", "reporting",
 ]  # fmt: skip
-ROOF = ["config", "pipeline", "artefacts", "decision_stages", "stages", "consistency", "running", "texts", "cli", "__main__"]
+ROOF = [
+    "config",
+    "pipeline",
+    "artefacts",
+    "decision_stages",
+    "stages",
+    "consistency",
+    "running",
+    "texts",
+    "cli",
+    "__main__",
+]
 ORDER = {name: level for level, name in enumerate([*GROUND, *ROOMS, *ROOF])}
 
 checkout = pytest.mark.skipif(
