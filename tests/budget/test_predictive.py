@@ -164,7 +164,7 @@ def test_a_fit_and_its_checks_are_read_like_the_tree(tree):
     checks = check_predictive(fitted)
     pd.testing.assert_frame_equal(tabulate_predictive(fitted), tabulate_predictive(tree))
     pd.testing.assert_frame_equal(tabulate_predictive(checks), tabulate_predictive(tree))
-    with pytest.raises(InputError, match="no table at that level: got 0.5; pass the tree"):
+    with pytest.raises(InputError, match=r"no table at that level: got 0\.5; pass the tree"):
         tabulate_predictive(checks, level=0.5)
     with pytest.raises(InputError, match="not the mass of an interval"):
         tabulate_predictive(tree, level=90)
