@@ -319,7 +319,7 @@ def air_sentence(projected: xr.Dataset, *, year: int = 2100, level: float = 0.9)
     co2 = table[table["quantity"] == "co2"].set_index("portfolio")
     plain = co2.loc[NO_PORTFOLIO]
     best = co2.drop(index=NO_PORTFOLIO)["median"].idxmin()
-    row = co2.loc[best]
+    row = co2.loc[str(best)]
     taken = float(here["relief_cumulative"].sel(portfolio=best).mean()) * 12.0 / 44.0
     kept = -float(here["net_effect"].sel(portfolio=best).mean())
     share = f", {kept / taken:.0%} of it" if taken > 0.0 else ""
