@@ -100,6 +100,9 @@ def plot_concentrations(air: pd.DataFrame, portfolios: Sequence[str] | None = No
                 0.98, 0.97, "\n".join(told), transform=axes.transAxes, ha="right", va="top", fontsize=8.5,
                 color=style.BLUE, linespacing=1.3,
             )  # fmt: skip
+        # Room above the bands for the numbers.
+        low, high = grid[0, 0].get_ylim()
+        grid[0, 0].set_ylim(low, high + 0.2 * (high - low))
         for axes in list(grid.flat)[len(picked) :]:
             axes.set_axis_off()
         for row in grid:

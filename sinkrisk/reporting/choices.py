@@ -351,5 +351,7 @@ def _measured(
                 *(Column(_heading(c, units[c])) for c in picked),
             ],
             rows,
+            # What most readers look for stays open; with many portfolios the page is long enough.
+            folded=name not in ("criteria", "outcomes"),
         ),
     ]

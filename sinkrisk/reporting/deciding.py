@@ -43,14 +43,23 @@ def decision_text(collected: Collected) -> str:
         f"; least regretted is “{calm['portfolio']}”, {significant(calm['expected_regret'])} {unit} behind "
         "the best of each draw"
     )
-    dominated = [f"“{p}”" for p in table.loc[table["dominated_second"] > 0, "portfolio"]]
-    rest = (
-        f" Nobody who prefers more and dislikes risk would take {', '.join(dominated)}: another portfolio "
-        "dominates in the second order."
-        if dominated
-        else " No portfolio is dominated: the choice depends on how risk is disliked."
+    return f"{worth}{regret}. {_dominated(table)}"
+
+
+def _dominated(table: pd.DataFrame) -> str:
+    """Return who is dominated, or, where they are many, who is not."""
+    below = table["dominated_second"] > 0
+    losers, others = ([f"“{p}”" for p in table.loc[mask, "portfolio"]] for mask in (below, ~below))
+    if not losers:
+        return "No portfolio is dominated: the choice depends on how risk is disliked."
+    taken = (
+        f"would take {', '.join(losers)}"
+        if len(losers) <= len(others) + 2
+        else f"would take any but {', '.join(others)}"
     )
-    return f"{worth}{regret}.{rest}"
+    return (
+        f"Nobody who prefers more and dislikes risk {taken}: another portfolio dominates in the second order."
+    )
 
 
 def decision_section(collected: Collected) -> Section:

@@ -87,6 +87,15 @@ def test_the_decision(page):
     assert "would be worth 60.0 billion USD (EVPI)" in text
 
 
+def test_many_dominated_portfolios_are_told_by_those_that_are_not():
+    from sinkrisk.reporting.deciding import _dominated
+
+    table = pd.DataFrame({"portfolio": list("abcdef"), "dominated_second": [0, 2, 1, 1, 3, 1]})
+    assert "would take any but “a”: another" in _dominated(table)
+    assert "would take “b”, “c”: another" in _dominated(table.iloc[:3])
+    assert "No portfolio is dominated" in _dominated(table.iloc[:1])
+
+
 def test_credits(page):
     text = section_of(page, "Credits")
     assert "DACCS keeps most, 0.80 (0.70 to 0.90), forests least, 0.20 (0.10 to 0.30)" in text
