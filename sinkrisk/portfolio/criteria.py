@@ -183,8 +183,12 @@ def _shortfall(h: Horizon) -> xr.DataArray:
 
 
 def _acceptance(h: Horizon) -> xr.DataArray:
-    planned = h.total("planned")
-    return 1.0 - _ratio(h.total("withheld") + h.total("reallocated"), planned)
+    # Capacity and shared resources are no institution's doing: what they cut was never theirs to hold.
+    possible = h.total("planned")
+    for name in ("limited", "scarce"):
+        if name in h.outcomes:
+            possible = possible - h.total(name)
+    return 1.0 - _ratio(h.total("withheld") + h.total("reallocated"), possible)
 
 
 def _regional_equity(h: Horizon) -> xr.DataArray:

@@ -399,3 +399,23 @@ def test_bad_outcomes_and_criteria_are_named(criteria):
     measures = portfolio.measure(out, target=TARGET)
     with pytest.raises(InputError, match=r"(?s)key 'level'.*key 'tail'"):
         portfolio.summarise(measures, level=1.0, tail=1.0)
+
+
+def test_acceptance_does_not_rise_with_a_plan_beyond_what_is_possible():
+    # Institutions let half through in a region that has half of the capacity: .75, however much is planned.
+    drawn = simple_drawn("daccs")
+    drawn["mode"].loc[{"class": "geological", "region": "north_america"}] = 1
+    table = {f"times_{k}": {"daccs": 10.0 * k} for k in (1, 3, 100)}
+    outcomes = portfolio.simulate(drawn, plans(drawn, table))
+    got = portfolio.measure(outcomes, target=TARGET).sel(criterion="acceptance").isel(sample=0)
+    assert float(outcomes["limited"].sel(portfolio="times_100").sum()) > 100.0
+    np.testing.assert_allclose(got, 0.75, rtol=1e-12)
+
+
+def test_acceptance_counts_what_capacity_and_resources_leave():
+    flows = {"planned": [6.0, 2.0, 2.0], "limited": [3.0, 0.0, 0.0], "scarce": [0.0, 1.0, 0.0]}
+    held = flows | {"withheld": [0.6, 0.0, 0.0], "reallocated": [0.0, 0.0, 0.9]}
+    got = portfolio.measure(constant_outcomes(held), target=TARGET).sel(criterion="acceptance")
+    assert got.item() == pytest.approx(1.0 - 1.5 / 6.0)
+    nothing = constant_outcomes({"planned": 2.0, "limited": 1.5, "scarce": 0.5})
+    assert np.isnan(portfolio.measure(nothing, target=TARGET).sel(criterion="acceptance").item())
