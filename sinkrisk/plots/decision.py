@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import interval_label, only, require_table
 from sinkrisk.plots.labels import readable, sentence_case, unit_text
+from sinkrisk.risk.partial_information import bracket
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _COMPARED = (
     "portfolio", "mean", "low", "high", "cvar", "expected_regret", "dominated_first", "dominated_second",
     "unit", "interval_kind", "interval_mass", "tail_mass",
 )  # fmt: skip
-_LEARNED = ("driver", "cross_fitted", "plug_in", "floor", "perfect", "acts", "unit")
+_LEARNED = ("driver", "cross_fitted", "plug_in", "mc_error", "floor", "perfect", "acts", "unit")
 
 LEARNED_WORDS: dict[str, str] = {
     "mode": "deployment modes",
@@ -179,7 +180,7 @@ def plot_learning(learning: pd.DataFrame) -> Figure:
     ----------
     learning : DataFrame
         From ``portfolio.value_of_learning``: driver, cross_fitted (biased down), plug_in (biased up),
-        floor, perfect, acts, unit.
+        mc_error, floor, perfect, acts, unit.
 
     Returns
     -------
@@ -191,35 +192,45 @@ def plot_learning(learning: pd.DataFrame) -> Figure:
         For a missing column, text where a number belongs, or units that differ between rows.
     """
     table = require_table(
-        learning, _LEARNED, name="learning", numeric=("cross_fitted", "plug_in", "floor", "perfect")
+        learning,
+        _LEARNED,
+        name="learning",
+        numeric=("cross_fitted", "plug_in", "mc_error", "floor", "perfect"),
     )
     unit = unit_text(only(table, "unit", name="learning"))
     perfect = float(table["perfect"].iloc[0])
     # A table read back from a file has the words.
     acts = (table["acts"].astype(str) == "True").to_numpy()
-    ends = np.sort(np.clip(table[["cross_fitted", "plug_in"]].to_numpy(float), 0.0, None), axis=1)
+    estimates = table[["cross_fitted", "plug_in", "mc_error"]].to_numpy(float)
+    ends = np.clip(estimates[:, :2], 0.0, None)
+    ranges = [bracket(*row) for row in estimates]
+    wide = np.clip([row[:2] for row in ranges], 0.0, None)
     floor = table["floor"].to_numpy(float)
-    order = np.argsort(-(1e12 * acts + ends[:, 1]), kind="stable")
+    order = np.argsort(-(1e12 * acts + wide[:, 1]), kind="stable")
     at = np.arange(len(order), dtype=float)
     with style.styled():
         figure = style.new_figure(0.26 * len(order) + 1.6)
         axes = figure.subplots()
         for k, row in zip(at, order, strict=True):
             colour = style.BLUE if acts[row] else style.GREY
-            axes.plot(ends[row], [k, k], color=colour, linewidth=4.0, solid_capstyle="butt", zorder=2)
+            axes.plot(wide[row], [k, k], color=colour, linewidth=1.2, solid_capstyle="butt", zorder=2)
+            # Estimates that cross bracket nothing: no bar between them.
+            thick = 0.0 if ranges[row][2] else 4.0
+            axes.plot(ends[row], [k, k], color=colour, linewidth=thick, solid_capstyle="butt", zorder=2)
             axes.plot(ends[row], [k, k], "|", color=colour, markersize=9, markeredgewidth=1.6, zorder=2)
             axes.plot([floor[row]], [k], "D", color=style.VERMILION, markersize=4.5, zorder=3)
         axes.set_yticks(at, [sentence_case(learned_word(table["driver"].iloc[row])) for row in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
-        right = float(np.nanmax([*ends[:, 1], *floor, 1e-12]))
+        right = float(np.nanmax([*wide.ravel(), *ends.ravel(), *floor, 1e-12]))
         axes.set_xlim(-0.01 * right, 1.05 * right)
         axes.set_xlabel(f"expected gain of learning before choosing, {unit}")
         style.few_ticks(axes, 6)
         style.light_grid(axes, "x")
         style.caption(
             figure,
-            "Bar: from the cross-fitted estimate (biased down) to the plug-in one (biased up), values below "
-            "nought drawn at nought. Diamond: the floor, the plug-in value of a shuffled driver. Blue: the "
+            "Bar: from the cross-fitted estimate (biased down) to the plug-in one (biased up), none "
+            "where they cross; thin line: both ends moved out by their 90 % Monte Carlo error; values below nought drawn "
+            "at nought. Diamond: the floor, the plug-in value of a shuffled driver. Blue: the "
             "plug-in value is above the floor and the cross-fitted one above nought, so learning may change "
             f"the choice; grey: it does not stand out. Knowing everything: {_short(perfect)} {unit}.",
         )

@@ -16,7 +16,7 @@ from sinkrisk.portfolio.criteria import Horizon, annuity, years_until
 from sinkrisk.portfolio.measuring import check_outcomes, weights_of
 from sinkrisk.portfolio.specification import DecisionSpec, TargetSpec, make_decision, make_target
 from sinkrisk.risk.information import FOLDS
-from sinkrisk.risk.partial_information import FLEXIBILITY, PERMUTATIONS
+from sinkrisk.risk.partial_information import FLEXIBILITY, PERMUTATIONS, bracket
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +45,9 @@ def net_benefit(
     -------
     DataArray, (sample, portfolio)
         Billion USD, more is better: worth of the durable tonnes less cost less the penalty on the
-        shortfall. Durable tonnes and the shortfall are those of `measure`: after process emissions,
-        foregone regrowth and non-CO2 effects; avoided and utilised tonnes cost and are worth nothing
-        here.
+        shortfall. Durable tonnes and the shortfall are those of `measure`: after foregone
+        regrowth, process emissions and non-CO2 effects; avoided and utilised tonnes cost and are worth
+        nothing here.
 
     Raises
     ------
@@ -180,13 +180,15 @@ def value_of_learning(
     return table.sort_values(["acts", "cross_fitted"], ascending=False, kind="stable", ignore_index=True)
 
 
-def learning_sentence(table: pd.DataFrame) -> str:
+def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
     """Return what a table of `value_of_learning` says, in a sentence or two.
 
     Parameters
     ----------
     table : DataFrame
         From `value_of_learning`.
+    level : float
+        Mass of the normal interval by which Monte Carlo error widens the bracket of the two estimates.
     """
     unit, perfect = table["unit"].iloc[0], float(table["perfect"].iloc[0])
     acting = table[table["acts"]]
@@ -196,11 +198,15 @@ def learning_sentence(table: pd.DataFrame) -> str:
             f"shuffled one. Knowing everything would be worth {perfect:.3g} {unit}."
         )
     best = acting.iloc[0]
-    # Biased down and up, but each with its own sampling error: they may cross.
-    low, high = sorted((float(best["cross_fitted"]), float(best["plug_in"])))
+    estimates = [float(best[name]) for name in ("cross_fitted", "plug_in", "mc_error")]
+    low, high, crossed = bracket(*estimates, level=level)
+    cross = (
+        f", which cross: the first is {estimates[0]:.3g}, the second {estimates[1]:.3g}" if crossed else ""
+    )
     return (
-        f"Most worth learning before the choice is {best['driver']}: between {low:.3g} and "
-        f"{high:.3g} {unit}, of {perfect:.3g} for knowing everything. {len(acting)} of "
+        f"Most worth learning before the choice is {best['driver']}: {low:.3g} to {high:.3g} {unit} (from "
+        f"the estimate biased down to the one biased up{cross}, each end moved out by its {level:.0%} Monte "
+        f"Carlo error), of {perfect:.3g} for knowing everything. {len(acting)} of "
         f"{len(table)} drivers stand out from a shuffled one."
     )
 

@@ -12,6 +12,7 @@ from sinkrisk.reporting.choices import named, names_of
 from sinkrisk.reporting.collecting import Collected
 from sinkrisk.reporting.numbers import decimals_for, fixed, percent, significant, span, unit_text
 from sinkrisk.reporting.sinks import interval_of
+from sinkrisk.risk.partial_information import bracket
 
 
 def _tail(table: pd.DataFrame) -> str:
@@ -122,15 +123,19 @@ def _learning(collected: Collected, section: Section) -> list[Block]:
     unit, perfect = unit_text(raw["unit"].iloc[0]), float(raw["perfect"].iloc[0])
     text = f"Knowing everything before choosing would be worth {significant(perfect)} {unit} (EVPI)"
     if acts.any():
-        told = []
+        told, crossed = [], 0
         for r in raw[acts].to_dict("records"):
-            # Biased down and up, but each with its own sampling error: they may cross.
-            low, high = sorted((float(r["cross_fitted"]), float(r["plug_in"])))
-            told.append(f"{learned_word(r['driver'])} ({significant(low)} to {significant(high)})")
+            low, high, cross = bracket(*(float(r[c]) for c in ("cross_fitted", "plug_in", "mc_error")))
+            crossed += cross
+            mark = ", the estimates cross" if cross else ""
+            told.append(f"{learned_word(r['driver'])} ({significant(low)} to {significant(high)}{mark})")
         text += (
             f". Of {len(raw)} inputs {len(told)} stand out from a shuffled one: {', '.join(told)} (EVPPI, "
-            "from the estimate biased down to the one biased up)."
+            "from the estimate biased down to the one biased up, each end moved out by its 90 % Monte Carlo "
+            "error)."
         )
+        if crossed:
+            text += " Where the estimates cross, chance is larger than what tells them apart."
     else:
         text += (
             f". Of {len(raw)} inputs, learnt one by one, none stands out from a shuffled one: no single "

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
@@ -70,6 +71,37 @@ class PartialInformation:
     def acts(self) -> bool:
         """Whether learning the driver changes the choice by more than chance would."""
         return self.plug_in > self.floor and self.cross_fitted > 0.0
+
+
+def bracket(
+    cross_fitted: float, plug_in: float, mc_error: float, *, level: float = 0.9
+) -> tuple[float, float, bool]:
+    """Return the two estimates of a value of learning as a range that allows for chance.
+
+    Parameters
+    ----------
+    cross_fitted, plug_in, mc_error : float
+        See `PartialInformation`.
+    level : float
+        Mass of the normal interval by which both ends are moved outwards.
+
+    Returns
+    -------
+    low, high : float
+        ``cross_fitted - z mc_error`` and ``plug_in + z mc_error``; below nought too, where chance allows
+        it, though no knowledge is worth less than nothing.
+    crossed : bool
+        Whether the estimate that is biased down lies above the one biased up: then both are within
+        chance of each other and what lies between them is no bracket.
+
+    Examples
+    --------
+    >>> low, high, crossed = bracket(12.0, 10.0, 2.0)
+    >>> round(low, 2), round(high, 2), crossed
+    (8.71, 13.29, True)
+    """
+    reach = float(ndtri(0.5 + level / 2.0)) * mc_error
+    return cross_fitted - reach, plug_in + reach, cross_fitted > plug_in
 
 
 def evppi(

@@ -29,12 +29,12 @@ def decision() -> pd.DataFrame:
 @pytest.fixture
 def learning() -> pd.DataFrame:
     rows = [
-        ("trl", -3.0, 8.0, 9.0, False),
-        ("mode", 20.0, 30.0, 5.0, True),
-        ("cost", 12.0, 6.0, 4.0, True),
-        ("shock", -2.0, -1e-12, 7.0, False),
+        ("trl", -3.0, 8.0, 1.0, 9.0, False),
+        ("mode", 20.0, 30.0, 2.0, 5.0, True),
+        ("cost", 12.0, 6.0, 3.0, 4.0, True),
+        ("shock", -2.0, -1e-12, 0.0, 7.0, False),
     ]
-    table = pd.DataFrame(rows, columns=["driver", "cross_fitted", "plug_in", "floor", "acts"])
+    table = pd.DataFrame(rows, columns=["driver", "cross_fitted", "plug_in", "mc_error", "floor", "acts"])
     return table.assign(perfect=100.0, unit="billion USD")
 
 
@@ -58,14 +58,18 @@ def test_one_portfolio_is_drawn(decision):
 
 
 @pytest.mark.parametrize("kind", [bool, str])
-def test_brackets_are_sorted_cut_at_nought_and_beside_their_floor(learning, kind):
+def test_brackets_are_cut_at_nought_widened_by_chance_and_beside_their_floor(learning, kind):
     axes = plots.plot_learning(learning.assign(acts=learning["acts"].map(kind))).axes[0]
     # Those that act first, then by the upper end.
     assert [t.get_text() for t in axes.get_yticklabels()] == [
         "Deployment modes", "Costs of a tonne", "Readiness levels (TRL)", "Climate shocks",
     ]  # fmt: skip
-    bars, floors = axes.lines[0::3], axes.lines[2::3]
-    assert [list(bar.get_xdata()) for bar in bars] == [[20.0, 30.0], [6.0, 12.0], [0.0, 8.0], [0.0, 0.0]]
+    wide, bars, floors = axes.lines[0::4], axes.lines[1::4], axes.lines[3::4]
+    assert [list(bar.get_xdata()) for bar in bars] == [[20.0, 30.0], [12.0, 6.0], [0.0, 8.0], [0.0, 0.0]]
+    # The second crosses: no bar, its thin line goes from 12 - 1.645 x 3 to 6 + 1.645 x 3.
+    assert [bar.get_linewidth() for bar in bars] == [4.0, 0.0, 4.0, 4.0]
+    assert list(wide[0].get_xdata()) == pytest.approx([20.0 - 2 * 1.644854, 30.0 + 2 * 1.644854])
+    assert list(wide[1].get_xdata()) == pytest.approx([12.0 - 3 * 1.644854, 6.0 + 3 * 1.644854])
     assert [line.get_xdata()[0] for line in floors] == [5.0, 4.0, 9.0, 7.0]
     assert bars[0].get_color() == bars[1].get_color() != bars[2].get_color()
 

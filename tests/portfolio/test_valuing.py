@@ -94,6 +94,16 @@ def test_learning_finds_the_driver_that_moves_the_choice():
     sentence = portfolio.learning_sentence(table.reset_index())
     assert sentence.startswith("Most worth learning before the choice is block")
     assert "3 of 6 drivers" in sentence
+    first = table.iloc[0]
+    reach = stats.norm.ppf(0.95) * first["mc_error"]
+    low, high = first["cross_fitted"] - reach, first["plug_in"] + reach
+    assert f"{low:.3g} to {high:.3g} billion USD (from the estimate biased down" in sentence
+    assert "moved out by its 90% Monte Carlo error" in sentence
+    crossing = table.reset_index().iloc[:1].assign(cross_fitted=0.5, plug_in=0.4, mc_error=0.1)
+    told = portfolio.learning_sentence(crossing, level=0.8)
+    assert "0.372 to 0.528" in told
+    assert "which cross: the first is 0.5, the second 0.4" in told
+    assert "80% Monte Carlo" in told
     nothing = portfolio.value_of_learning(values, {"shuffled": drivers["shuffled"]}, rng=2)
     assert "none is worth learning" in portfolio.learning_sentence(nothing)
 
