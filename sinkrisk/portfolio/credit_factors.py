@@ -1,7 +1,8 @@
-"""The factors between a tonne captured and a tonne worth crediting, one function each, from the inputs
+"""The factors and charges between a tonne captured and a tonne worth crediting, one function each
 
-Every function takes `drawn` and returns (sample, pathway), 1 where nothing is taken off. An optional input
-that is absent is neutral.
+Every function takes `drawn` and returns (sample, pathway): a factor is 1 and a charge 0 where nothing is
+taken off. What differs between regions and periods is averaged over `deployable`, the flow that capacity
+allows there. An optional input that is absent is neutral.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import cast
 
 import numpy as np
 import xarray as xr
+
+from sinkrisk.portfolio.available import capacity
 
 DURABLE_YEARS = 100.0
 """Years after storage at which durability is judged, as in `stores`."""
@@ -30,6 +33,24 @@ def _exp(x: xr.DataArray) -> xr.DataArray:
     return cast("xr.DataArray", np.exp(x))
 
 
+def deployable(drawn: xr.Dataset) -> xr.DataArray:
+    """Return what can be deployed of each pathway, (sample, pathway, region, period), GtCO2/yr.
+
+    `capacity` times what the deployment mode lets through: most of it late, where capacity grows. Where
+    that is nothing in any region and period of a draw, the suitability shares, the same in every period.
+    """
+    there = capacity(drawn)
+    flow = there["available"] * there["deployable_fraction"]
+    spread = drawn["suitability_share"].broadcast_like(flow).transpose(*flow.dims)
+    return cast("xr.DataArray", flow.where(flow.sum(["region", "period"]) > 0.0, spread))
+
+
+def _mean(x: xr.DataArray, flow: xr.DataArray, drawn: xr.Dataset) -> xr.DataArray:
+    """Return the mean over regions and periods of what was captured there."""
+    amount = flow * drawn["period_length"].astype(float)
+    return (x * amount).sum(["region", "period"]) / amount.sum(["region", "period"])
+
+
 def durability(drawn: xr.Dataset) -> xr.DataArray:
     """Return the share that decay and leakage leave 100 years after storage.
 
@@ -42,12 +63,11 @@ def durability(drawn: xr.Dataset) -> xr.DataArray:
     return fast_share * fast + (1.0 - fast_share) * slow
 
 
-def reversal(drawn: xr.Dataset) -> xr.DataArray:
+def reversal(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
     """Return the share that shocks leave 100 years after storage.
 
     The shocks drawn, in every region and period, until 100 years after the end of the period of storage,
-    and after the last period ``exp(-late hazard x loss x years)``; mean over periods by their years and
-    over regions by the suitability shares.
+    and after the last period ``exp(-late hazard x loss x years)``; mean over `flow`, from `deployable`.
     """
     loss = drawn["reversal_loss"]
     nature = xr.DataArray(["nature" in str(t).split(";") for t in drawn["classes"].values], dims="pathway")
@@ -66,11 +86,9 @@ def reversal(drawn: xr.Dataset) -> xr.DataArray:
             if ends[later] - ends[q] < DURABLE_YEARS:
                 left = left * (1.0 - struck.isel(period=later, drop=True))
         beyond = max(0.0, DURABLE_YEARS - (ends[-1] - ends[q]))
-        parts.append(left * _exp(-late * beyond) * length[q])
-    survived = cast("xr.DataArray", sum(parts)) / length.sum()
-    share = drawn["suitability_share"]
-    left_over: xr.DataArray = (survived * share).sum("region") / share.sum("region")
-    return left_over
+        parts.append(left * _exp(-late * beyond))
+    survived = xr.concat(parts, dim="period").assign_coords(period=drawn["period"].values)
+    return _mean(survived, flow, drawn)
 
 
 def uptake(drawn: xr.Dataset) -> xr.DataArray:
@@ -83,9 +101,9 @@ def additionality(drawn: xr.Dataset) -> xr.DataArray:
     return _input(drawn, "additionality", 1.0)
 
 
-def regrowth(drawn: xr.Dataset) -> xr.DataArray:
-    """Return what is left after the sink of regrowth given up on the land used."""
-    return (1.0 - _input(drawn, "foregone_regrowth", 0.0)).clip(min=0.0)
+def foregone_regrowth(drawn: xr.Dataset) -> xr.DataArray:
+    """Return the regrowth given up on the land used, tonnes per tonne captured."""
+    return _input(drawn, "foregone_regrowth", 0.0)
 
 
 def delay(drawn: xr.Dataset) -> xr.DataArray:
@@ -93,27 +111,32 @@ def delay(drawn: xr.Dataset) -> xr.DataArray:
     return (1.0 + drawn["discount_rate"]) ** -_input(drawn, "verification_delay", 0.0)
 
 
-def other_gases(drawn: xr.Dataset) -> xr.DataArray:
-    """Return what is left after non-CO2 effects, those of young capacity averaged over the horizon."""
-    years = float(drawn["period_length"].sum())
+def other_gases(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
+    """Return non-CO2 effects, tonnes of CO2 equivalent per tonne captured; below 0 where they cool.
+
+    Those of young capacity fade with its age, as in the simulation: capacity kept grows older by the
+    period, new capacity is half of it old.
+    """
     fade = _input(drawn, "non_co2_fade", np.inf)
-    # The mean of exp(-age / fade) over the horizon; inf does not fade.
-    x = (years / fade).clip(min=1e-9)
-    young = _input(drawn, "non_co2_young", 0.0) * (1.0 - _exp(-x)) / x
-    return (1.0 - _input(drawn, "non_co2", 0.0) - young).clip(min=0.0)
+    age = before = xr.zeros_like(flow.isel(period=0, drop=True))
+    fresh = []
+    for q, length in enumerate(drawn["period_length"].values.astype(float)):
+        here = flow.isel(period=q, drop=True)
+        kept = xr.where(here < before, here, before)
+        aged = (age + length) * kept + 0.5 * length * (here - kept)
+        age = (aged / here.where(here > 0.0)).fillna(0.0)
+        before = here
+        fresh.append(_exp(-age / fade))
+    young = xr.concat(fresh, dim="period").assign_coords(period=drawn["period"].values)
+    return _input(drawn, "non_co2", 0.0) + _input(drawn, "non_co2_young", 0.0) * _mean(young, flow, drawn)
 
 
-def energy_penalty(drawn: xr.Dataset) -> xr.DataArray:
-    """Return what is left after the emissions of process energy.
+def process_energy(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
+    """Return the emissions of process energy, tonnes per tonne captured.
 
-    Energy per tonne times the grid's emissions, mean over the periods by their years and over the regions
-    by the suitability shares; GJ/tCO2 times tCO2/GJ.
+    Energy per tonne, GJ/tCO2, times the grid's emissions, tCO2/GJ, where and when capacity allows the
+    capture: most of it late, when grids are cleaner.
     """
     if "grid_intensity" not in drawn:
-        return xr.ones_like(drawn["energy"])
-    length = drawn["period_length"].astype(float)
-    grid = xr.dot(drawn["grid_intensity"], length / length.sum(), dim="period")
-    share = drawn["suitability_share"] / drawn["suitability_share"].sum("region")
-    emitted = drawn["energy"] * (grid * share).sum("region")
-    left_over: xr.DataArray = (1.0 - emitted).clip(min=0.0)
-    return left_over
+        return xr.zeros_like(drawn["energy"])
+    return drawn["energy"] * _mean(drawn["grid_intensity"], flow, drawn)

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 FACTORS: tuple[str, ...] = (
-    "durability", "reversal", "measurement", "uptake", "additionality", "leakage", "delay", "other_gases",
-    "energy_penalty", "co_benefit",
+    "durability", "reversal", "measurement", "uptake", "additionality", "leakage", "delay", "co_benefit",
 )  # fmt: skip
-"""What stands between a tonne captured and a tonne credited; all at most 1 but the last, a premium."""
+"""What a tonne is multiplied by; all at most 1 but the last, a premium."""
 
-STATISTICS: tuple[str, ...] = ("mean", "median", "low", "high")
+CHARGES: tuple[str, ...] = ("foregone_regrowth", "other_gases", "process_energy")
+"""What is taken off, tonnes per tonne captured."""
+
+STATISTICS: tuple[str, ...] = ("median", "low", "high")
 
 NEEDED: tuple[str, ...] = (
     "half_life", "leakage_rate", "reversal_loss", "classes", "land_sink_ratio", "shock", "suitability_share",
@@ -49,18 +51,18 @@ def credit_discounts(
         Columns pathway, factor (measurement, leakage or co_benefit), low, high: bounds of a uniform
         distribution; ``priors/credits.csv`` when left out. A pathway it does not name has factor 1.
     leave_out : tuple of str
-        Factors held at 1: ``("co_benefit", "delay")`` leaves tonnes alone to compare.
+        Factors held at 1 and charges held at 0: ``("co_benefit", "delay")`` leaves tonnes alone to compare.
     rng : int, Generator or None
         Draws what the inputs do not hold.
 
     Returns
     -------
     Dataset
-        ``factors`` (sample, pathway, factor), 1; ``discount`` (sample, pathway), their product: durable
-        net tonnes (with premium) behind one tonne captured into the ledger of removal; ``probability``
-        (sample). Only creditable
-        pathways, those of the ledger of avoided emissions left out: an avoided tonne never exchanges
-        for a removed one.
+        ``factors`` (sample, pathway, factor), 1; ``charges`` (sample, pathway, charge), tonnes per tonne
+        captured; ``discount`` (sample, pathway): durable net tonnes (with premium) behind one tonne
+        captured into the ledger of removal, below 0 where a credit stands for a net source;
+        ``probability`` (sample). Only creditable pathways, those of the ledger of avoided emissions left
+        out: an avoided tonne never exchanges for a removed one.
 
     Raises
     ------
@@ -69,16 +71,19 @@ def credit_discounts(
 
     Notes
     -----
-    durability and reversal as 100 years after storage, additionality, uptake (of alkalinity and
-    fertilisation), the delay of verification, other gases and process energy follow from the inputs
-    (`credit_factors`); leakage is the share not displaced elsewhere, times 1 less foregone regrowth.
+    ``discount = co_benefit x delay x measurement x leakage x net``, ``net = durability x reversal x
+    (additionality x uptake - foregone_regrowth) - process_energy - other_gases``: charges are tonnes and
+    are subtracted, not multiplied. Regrowth given up would have decayed like what is stored instead.
+    `net` is what ``simulate`` calls (durable - process - non_co2) per tonne captured, of a pathway alone
+    that deploys all its capacity allows and whose store does not fill (`credit_factors`). Of a pathway
+    that also utilises, removal bears the charges by its share.
 
     Examples
     --------
     >>> from sinkrisk import inputs
     >>> discounts = credit_discounts(inputs.sample(inputs.drivers(), 16, rng=1))
     >>> discounts["factors"].sizes["factor"], "point_source_ccs" in discounts["pathway"].values
-    (10, False)
+    (8, False)
     """
     table = _credits_table(credits)
     found = Problems()
@@ -86,35 +91,44 @@ def credit_discounts(
         if name not in drawn.variables:
             found.add("inputs lack a variable", key=name, hint="inputs come from inputs.sample")
     for name in leave_out:
-        if name not in FACTORS:
-            found.add("unknown factor", got=name, allowed=FACTORS, key="leave_out")
+        if name not in (*FACTORS, *CHARGES):
+            found.add("unknown factor", got=name, allowed=(*FACTORS, *CHARGES), key="leave_out")
     found.raise_if_any()
     kept = drawn["creditable"].values.astype(bool) & (drawn["flow_class"].values.astype(str) != "avoided")
     if not kept.any():
         raise InputError(Problem("no pathway is creditable", key="creditable"))
     some = drawn.isel(pathway=np.flatnonzero(kept))
     stated = _stated_factors(some, table, random.generator(rng))
-    parts = {
+    flow = credit_factors.deployable(drawn).isel(pathway=np.flatnonzero(kept))
+    shares = {
         "durability": credit_factors.durability(some),
-        "reversal": credit_factors.reversal(some),
+        "reversal": credit_factors.reversal(some, flow),
         "measurement": stated["measurement"],
         "uptake": credit_factors.uptake(some),
         "additionality": credit_factors.additionality(some),
-        "leakage": stated["leakage"] * credit_factors.regrowth(some),
+        "leakage": stated["leakage"],
         "delay": credit_factors.delay(some),
-        "other_gases": credit_factors.other_gases(some),
-        "energy_penalty": credit_factors.energy_penalty(some),
         "co_benefit": stated["co_benefit"],
     }
+    tonnes = {
+        "foregone_regrowth": credit_factors.foregone_regrowth(some),
+        "other_gases": credit_factors.other_gases(some, flow),
+        "process_energy": credit_factors.process_energy(some, flow),
+    }
     shape = xr.ones_like(stated["measurement"])
-    factor = xr.concat(
-        [shape if name in leave_out else (shape * parts[name]).reset_coords(drop=True) for name in FACTORS],
-        dim="factor",
-    ).transpose("sample", "pathway", "factor")
-    factor = factor.drop_attrs().assign_coords(factor=list(FACTORS))
-    out = xr.Dataset({"factors": factor, "discount": factor.prod("factor")})
-    for name in ("factors", "discount"):
-        out[name].attrs["units"] = "1"
+    f = {n: shape if n in leave_out else (shape * shares[n]).reset_coords(drop=True) for n in FACTORS}
+    c = {n: 0.0 * shape if n in leave_out else (shape * tonnes[n]).reset_coords(drop=True) for n in CHARGES}
+    stored = f["durability"] * f["reversal"] * (f["additionality"] * f["uptake"] - c["foregone_regrowth"])
+    net = stored - c["process_energy"] - c["other_gases"]
+    out = xr.Dataset(
+        {
+            "factors": _along("factor", f),
+            "charges": _along("charge", c),
+            "discount": f["co_benefit"] * f["delay"] * f["measurement"] * f["leakage"] * net,
+        }
+    )
+    for name in ("factors", "charges", "discount"):
+        out[name].attrs = {"units": "1"}
     n = drawn.sizes["sample"]
     out["probability"] = (
         "sample",
@@ -122,6 +136,12 @@ def credit_discounts(
     )
     out.attrs["left_out"] = ", ".join(leave_out)
     return out
+
+
+def _along(dim: str, parts: dict[str, xr.DataArray]) -> xr.DataArray:
+    """Return arrays (sample, pathway) as one with their names on a new last axis."""
+    joined = xr.concat(list(parts.values()), dim=dim).transpose("sample", "pathway", dim)
+    return joined.assign_coords({dim: list(parts)})
 
 
 def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
@@ -137,8 +157,8 @@ def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        pathway, factor (the last of each pathway "discount", the product), mean, median, low, high,
-        interval_kind, interval_mass.
+        pathway, factor (the last of each pathway "discount", what the others come to), kind (factor,
+        charge or whole), mean, median, low, high, interval_kind, interval_mass.
 
     Raises
     ------
@@ -147,26 +167,31 @@ def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     """
     import pandas as pd
 
-    names = [*(str(v) for v in discounts["factor"].values), "discount"]
+    kinds = {str(v): "factor" for v in discounts["factor"].values}
+    kinds |= {str(v): "charge" for v in discounts["charge"].values} | {"discount": "whole"}
     values = np.concatenate(
         [
             discounts["factors"].transpose("pathway", "factor", "sample").values,
+            discounts["charges"].transpose("pathway", "charge", "sample").values,
             discounts["discount"].transpose("pathway", "sample").values[:, None],
         ],
         axis=1,
     )
     weight = weights_of(discounts["discount"], discounts["probability"].values)
     numbers = _statistics(values, weight, level)
+    mean = values @ weight
     rows = [
         {
             "pathway": str(pathway),
             "factor": factor,
+            "kind": kind,
+            "mean": float(mean[p, f]),
             **dict(zip(STATISTICS, map(float, numbers[p, f]), strict=True)),
             "interval_kind": "equal-tailed",
             "interval_mass": level,
         }
         for p, pathway in enumerate(discounts["pathway"].values)
-        for f, factor in enumerate(names)
+        for f, (factor, kind) in enumerate(kinds.items())
     ]
     return pd.DataFrame(rows)
 
@@ -188,9 +213,12 @@ def exchange_rates(
     -------
     DataArray, (pathway, other, statistic)
         Credits of `other` that hold as many durable net tonnes as one credit of `pathway`: the ratio of
-        their discounts in the same draw; mean, median, low, high and probability_defined. Draws in
-        which a credit of `other` holds nothing have no rate and are left out; NaN where there are no
-        others. Attributes ``interval_kind``, ``interval_mass``.
+        their discounts in the same draw; median, low and high over the draws in which it is defined, and
+        probability_defined. Where a credit of `other` holds nothing or stands for a net source there is
+        no rate: NaN where that is so in every draw. A rate below 0: `pathway` is a net source there.
+        ratio_of_means is the rate between large numbers of credits, NaN unless both hold something on
+        average. There is no mean of ratios: it grows without bound as the other's discount nears 0.
+        Attributes ``interval_kind``, ``interval_mass``.
 
     Raises
     ------
@@ -206,7 +234,7 @@ def exchange_rates(
     ...     },
     ...     coords={"pathway": ["daccs", "forests"]},
     ... )
-    >>> float(exchange_rates(discounts).sel(pathway="daccs", other="forests", statistic="mean"))
+    >>> float(exchange_rates(discounts).sel(pathway="daccs", other="forests", statistic="median"))
     2.5
     """
     discount = discounts["discount"].transpose("pathway", "sample")
@@ -214,21 +242,24 @@ def exchange_rates(
     weight = weights_of(discount, given)
     values = discount.values
     names = [str(v) for v in discount["pathway"].values]
-    out = np.full((len(names), len(names), len(STATISTICS) + 1), np.nan)
+    out = np.full((len(names), len(names), len(STATISTICS) + 2), np.nan)
+    mean = values @ weight
     for j in range(len(names)):
         defined = values[j] > 0.0
         mass = float(weight[defined].sum())
         out[:, j, -1] = min(mass, 1.0)
+        if mean[j] > 0.0:
+            out[:, j, -2] = np.where(mean > 0.0, mean / mean[j], np.nan)
         if mass > 0.0:
             rates = values[:, defined] / values[j, defined]
-            out[:, j, :-1] = _statistics(rates, weight[defined] / mass, level)
+            out[:, j, :-2] = _statistics(rates, weight[defined] / mass, level)
     return xr.DataArray(
         out,
         dims=("pathway", "other", "statistic"),
         coords={
             "pathway": names,
             "other": names,
-            "statistic": [*STATISTICS, "probability_defined"],
+            "statistic": [*STATISTICS, "ratio_of_means", "probability_defined"],
         },
         name="exchange_rate",
         attrs={"units": "1", "interval_kind": "equal-tailed", "interval_mass": level},
@@ -246,8 +277,8 @@ def exchange_table(rates: xr.DataArray) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        pathway, other, mean, median, low, high, probability_defined, interval_kind, interval_mass; one row
-        per pair of different pathways.
+        pathway, other, median, low, high, ratio_of_means, probability_defined, interval_kind,
+        interval_mass; one row per pair of different pathways.
     """
     import pandas as pd
 
@@ -282,28 +313,34 @@ def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
     whole = table[table["factor"] == "discount"].set_index("pathway")["median"]
     best, worst = str(whole.idxmax()), str(whole.idxmin())
     most, least = float(whole[best]), float(whole[worst])
-    parts = table[(table["pathway"] == worst) & (table["factor"] != "discount")]
-    heaviest = str(parts.set_index("factor")["median"].idxmin())
+    parts = table[(table["pathway"] == worst) & (table["kind"] != "whole")].set_index("factor")
+    taken = parts["median"].where(parts["kind"] == "charge", 1.0 - parts["median"])
     rate = exchange_rates(discounts, level=level).sel(pathway=best, other=worst)
     low, middle, high = (float(rate.sel(statistic=s)) for s in ("low", "median", "high"))
-    return (
+    defined = float(rate.sel(statistic="probability_defined"))
+    text = (
         f"A tonne that {best} books as removal holds {most:.2f} credited tonnes, the most; one by "
-        f"{worst} {least:.2f}, the least, above all for its "
-        f"{heaviest.replace('_', ' ')}. "
+        f"{worst} {least:.2f}, the least, above all for its {str(taken.idxmax()).replace('_', ' ')}. "
+    )
+    if defined < 0.5:
+        return text + (
+            f"Credits of {best} and {worst} do not exchange: in {1.0 - defined:.0%} of draws one of {worst} "
+            "holds nothing or stands for a net source."
+        )
+    rest = "" if defined > 0.9995 else f", over the {defined:.0%} of draws in which it is defined"
+    return text + (
         f"One credit of {best} is worth {middle:.3g} of {worst} (median; {level:.0%} equal-tailed interval "
-        f"{low:.3g} to {high:.3g})."
+        f"{low:.3g} to {high:.3g}{rest})."
     )
 
 
 def _statistics(x: Floats, weight: Floats, level: float) -> Floats:
-    """Return mean, median, low and high over the last axis, on a new last axis."""
+    """Return median, low and high over the last axis, on a new last axis."""
     if not 0.0 < level < 1.0:
         raise InputError(Problem("level outside its range", got=level, allowed="0 < level < 1", key="level"))
     probability = None if np.ptp(weight) <= 1e-15 else weight
     masses = [0.5, (1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    return np.concatenate(
-        [(x @ weight)[..., None], risk.quantile(x, masses, probability=probability)], axis=-1
-    )
+    return np.asarray(risk.quantile(x, masses, probability=probability))
 
 
 def _credits_table(credits: pd.DataFrame | None) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import xarray as xr
 
 from sinkrisk import portfolio, priors
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio.crediting import FACTORS
+from sinkrisk.portfolio.crediting import CHARGES, FACTORS
 
-from .conftest import build_drawn, plans, simple_drawn
+from .conftest import build_drawn, full_drawn, plans, simple_drawn
 
 PERFECT = pd.DataFrame({"pathway": ["daccs"], "factor": ["measurement"], "low": [1.0], "high": [1.0]})
 
@@ -25,14 +25,18 @@ def simple(**values: float) -> xr.Dataset:
 
 
 def factors(drawn: xr.Dataset, pathway: str = "forests", credits: pd.DataFrame = PERFECT) -> dict[str, float]:
-    got = portfolio.credit_discounts(drawn, credits=credits)["factors"].isel(sample=0).sel(pathway=pathway)
-    return dict(zip(got["factor"].values.tolist(), got.values.tolist(), strict=True))
+    """Factors and charges of the first draw."""
+    got = portfolio.credit_discounts(drawn, credits=credits).isel(sample=0).sel(pathway=pathway)
+    shares = zip(got["factor"].values.tolist(), got["factors"].values.tolist(), strict=True)
+    tonnes = zip(got["charge"].values.tolist(), got["charges"].values.tolist(), strict=True)
+    return dict(shares) | dict(tonnes)
 
 
 def test_a_perfect_tonne_is_a_credit():
     got = factors(simple())
-    assert set(got) == set(FACTORS)
-    assert set(got.values()) == {1.0}
+    assert got == dict.fromkeys(FACTORS, 1.0) | dict.fromkeys(CHARGES, 0.0)
+    discounts = portfolio.credit_discounts(simple(), credits=PERFECT)
+    assert (discounts["discount"] == 1.0).all()
 
 
 def test_each_factor_by_hand():
@@ -58,19 +62,24 @@ def test_each_factor_by_hand():
     assert got["durability"] == pytest.approx(0.3 * 0.5**5 + 0.7 * 0.5 * np.exp(-0.1))
     assert got["uptake"] == pytest.approx(0.8)
     assert got["additionality"] == pytest.approx(0.7)
-    assert got["leakage"] == pytest.approx(0.9)
+    assert got["foregone_regrowth"] == pytest.approx(0.1)
     assert got["delay"] == pytest.approx(1.05**-4)
-    # Horizon of 76 years, two e-foldings: mean of exp(-age / 38) is (1 - exp(-2)) / 2.
-    assert got["other_gases"] == pytest.approx(0.95 - 0.2 * (1.0 - np.exp(-2.0)) / 2.0)
+    # Capacity does not grow here: every period counts by its years. What was built before period one is
+    # half of it old there, and a period older in each that follows.
+    ages = np.exp(-np.array([5.0, 20.0, 71.0]) / 38.0) @ [10.0, 15.0, 51.0] / 76.0
+    assert got["other_gases"] == pytest.approx(0.05 + 0.2 * ages)
     mean = (10.0 * 0.1 + 15.0 * 0.05) / 76.0
-    assert got["energy_penalty"] == pytest.approx(1.0 - 3.0 * mean * (0.5 + 0.3 * 2.0))
+    assert got["process_energy"] == pytest.approx(3.0 * mean * (0.5 + 0.3 * 2.0))
     # Stored in periods one and two the shock of region two strikes (.4 lost, share .3); region one's late
     # hazard .01 a year for the years of the hundred that lie after 2100: 34, 49 and 100.
     late = np.exp(-0.01 * 0.4 * np.array([34.0, 49.0, 100.0]))
     by_period = 0.5 * late + 0.3 * np.array([0.6, 0.6, 1.0]) + 0.2
     assert got["reversal"] == pytest.approx(by_period @ [10.0, 15.0, 51.0] / 76.0)
-    whole = portfolio.credit_discounts(drawn, credits=PERFECT)
-    assert whole["discount"].sel(pathway="forests").item() == pytest.approx(np.prod(list(got.values())))
+    whole = portfolio.credit_discounts(drawn, credits=PERFECT)["discount"].sel(pathway="forests").item()
+    stored = got["durability"] * got["reversal"] * (0.7 * 0.8 - 0.1)
+    assert whole == pytest.approx(1.05**-4 * (stored - got["other_gases"] - got["process_energy"]))
+    # Taking off tonnes leaves less than multiplying shares would.
+    assert whole < np.prod([got[f] for f in FACTORS]) * 0.9
 
 
 def test_a_weak_land_sink_raises_the_hazard_of_nature_alone():
@@ -81,22 +90,39 @@ def test_a_weak_land_sink_raises_the_hazard_of_nature_alone():
     assert factors(drawn, "biochar")["reversal"] == pytest.approx((0.8**3 * 10 + 0.8**2 * 15 + 0.8 * 51) / 76)
 
 
-def test_reversal_equals_the_simulation_where_no_mode_holds_anything_back():
-    """Durable over removed of constant deployment is durability times reversal, draw by draw."""
-    drawn = creditable(build_drawn(40, seed=5))
-    drawn["mode"][...] = 0
-    drawn["growth_rate"][...] = 0.0
-    drawn["current_capacity"] = drawn["potential"]
-    drawn["land_sink_ratio"][...] = 1.0
-    out = portfolio.simulate(drawn, plans(drawn, {"p": {"forests": 0.05, "beccs": 0.05}}))
-    sums = {
-        n: (out[n] * out["period_length"]).sum("period").isel(portfolio=0) for n in ("durable", "removed")
+TONNES_ALONE = ("measurement", "leakage", "delay", "co_benefit")
+
+
+def engine_share(drawn: xr.Dataset, names: list[str]) -> xr.DataArray:
+    """Durable net tonnes per tonne captured, of plans of one pathway each that ask for all there is."""
+    out = portfolio.simulate(drawn, plans(drawn, {n: {n: 1e4} for n in names}))
+    total = {
+        n: (out[n] * out["period_length"]).sum(["pathway", "period"])
+        for n in ("durable", "process", "non_co2", "deployed")
     }
-    got = portfolio.credit_discounts(drawn)["factors"]
-    for pathway in ("forests", "beccs"):
-        share = sums["durable"].sel(pathway=pathway) / sums["removed"].sel(pathway=pathway)
-        expected = got.sel(pathway=pathway, factor=["durability", "reversal"]).prod("factor")
-        np.testing.assert_allclose(share, expected, rtol=1e-9)
+    net = total["durable"] - total["process"] - total["non_co2"]
+    return (net / total["deployed"].where(total["deployed"] > 0.0)).rename(portfolio="pathway")
+
+
+def test_a_discount_is_what_the_simulation_keeps_of_a_pathway_alone():
+    """Charges, growth, modes, shocks, ages and grids as drawn; net sources included, draw by draw."""
+    drawn = full_drawn(200, seed=5)
+    drawn["reallocation_headroom"][...] = 0.0
+    # A plan above all capacity fails by what it lacks, and full stores depend on the plan.
+    drawn["setback"][...] = 0.0
+    drawn["saturation_years"][...] = np.inf
+    drawn["foregone_regrowth"][...] = 0.0
+    drawn["grid_intensity"] = drawn["grid_intensity"] * 2.0
+    names = ["beccs", "daccs", "biochar", "enhanced_weathering", "forests"]
+    got = portfolio.credit_discounts(drawn, leave_out=TONNES_ALONE)["discount"].sel(pathway=names)
+    expected = engine_share(drawn, names)
+    deployed = expected.notnull().transpose("sample", "pathway").values
+    assert deployed.mean() > 0.9
+    np.testing.assert_allclose(
+        got.values[deployed], expected.transpose("sample", "pathway").values[deployed], rtol=1e-9, atol=1e-12
+    )
+    # Neither side is clipped: both kinds of tonne are there.
+    assert 0.05 < float((got < 0.0).mean()) < 0.95
 
 
 def test_stated_factors_are_uniform_between_their_bounds_and_repeat():
@@ -125,12 +151,22 @@ def test_avoided_tonnes_and_what_is_not_creditable_do_not_exchange():
         portfolio.credit_discounts(drawn.assign_coords(creditable=("pathway", ~np.ones(len(flags), bool))))
 
 
-def test_left_out_factors_are_one():
-    drawn = creditable(build_drawn(50))
+def test_left_out_factors_are_one_and_charges_zero():
+    drawn = full_drawn(50)
     whole = portfolio.credit_discounts(drawn)
     less = portfolio.credit_discounts(drawn, leave_out=("co_benefit", "delay"))
-    expected = whole["factors"].drop_sel(factor=["co_benefit", "delay"]).prod("factor")
-    np.testing.assert_allclose(less["discount"], expected)
+    both = whole["factors"].sel(factor=["co_benefit", "delay"]).prod("factor")
+    np.testing.assert_allclose(less["discount"] * both, whole["discount"])
+    gross = portfolio.credit_discounts(drawn, leave_out=CHARGES)
+    np.testing.assert_allclose(gross["discount"], whole["factors"].prod("factor"))
+
+
+def test_a_premium_scales_and_a_charge_subtracts():
+    drawn = full_drawn(50)
+    free = portfolio.credit_discounts(drawn, leave_out=(*TONNES_ALONE, "process_energy"))
+    charged = portfolio.credit_discounts(drawn, leave_out=TONNES_ALONE)
+    off = charged["charges"].sel(charge="process_energy")
+    np.testing.assert_allclose(free["discount"] - charged["discount"], off, atol=1e-12)
 
 
 def test_exchange_rates_by_hand_and_their_reciprocity():
@@ -140,15 +176,13 @@ def test_exchange_rates_by_hand_and_their_reciprocity():
     values = discounts["discount"]
     ratio = values.sel(pathway="daccs") / values.sel(pathway="forests")
     cell = rates.sel(pathway="daccs", other="forests")
-    assert cell.sel(statistic="mean").item() == pytest.approx(ratio.mean().item())
     assert cell.sel(statistic="median").item() == pytest.approx(ratio.median().item())
+    means = values.sel(pathway="daccs").mean() / values.sel(pathway="forests").mean()
+    assert cell.sel(statistic="ratio_of_means").item() == pytest.approx(means.item())
     # Odd numbers of draws: the median of the reciprocal is the reciprocal, and bounds swap.
     median = rates.sel(statistic="median").values
     np.testing.assert_allclose(median * median.T, 1.0, rtol=1e-9)
-    np.testing.assert_allclose(np.diagonal(rates.sel(statistic="mean").values), 1.0)
-    # Jensen: the mean rate there and the mean rate back multiply to 1 or more.
-    mean = rates.sel(statistic="mean").values
-    assert (mean * mean.T >= 1.0 - 1e-12).all()
+    np.testing.assert_allclose(np.diagonal(median), 1.0)
     assert (rates.sel(statistic="low") <= rates.sel(statistic="high")).all()
     assert rates.attrs["interval_mass"] == 0.8
     table = portfolio.exchange_table(rates).set_index(["pathway", "other"])
@@ -163,9 +197,28 @@ def test_a_credit_that_holds_nothing_has_no_rate():
     drawn["additionality"] = ("sample", "pathway"), [[0.0, 1.0, 1.0]]
     rates = portfolio.exchange_rates(portfolio.credit_discounts(drawn, credits=PERFECT))
     nothing = rates.sel(other="forests")
-    assert np.isnan(nothing.sel(statistic="mean")).all()
+    assert np.isnan(nothing.sel(statistic=["median", "low", "high", "ratio_of_means"])).all()
     assert (nothing.sel(statistic="probability_defined") == 0.0).all()
-    assert rates.sel(pathway="forests", other="biochar", statistic="mean").item() == 0.0
+    assert rates.sel(pathway="forests", other="biochar", statistic="median").item() == 0.0
+
+
+def test_a_net_source_buys_nothing_and_has_no_rate_in_its_own_draws():
+    discounts = xr.Dataset(
+        {
+            "discount": (("sample", "pathway"), [[0.8, 0.4], [0.6, -0.2], [0.9, 0.3], [0.5, -0.9]]),
+            "probability": ("sample", [0.25] * 4),
+        },
+        coords={"pathway": ["daccs", "oif"]},
+    )
+    rates = portfolio.exchange_rates(discounts)
+    there, back = rates.sel(pathway="daccs", other="oif"), rates.sel(pathway="oif", other="daccs")
+    # Defined in two draws, with rates 2 and 3; on average a credit of oif holds less than nothing.
+    assert there.sel(statistic="probability_defined").item() == pytest.approx(0.5)
+    assert there.sel(statistic="median").item() == pytest.approx(2.5)
+    assert np.isnan(there.sel(statistic="ratio_of_means"))
+    assert np.isnan(back.sel(statistic="ratio_of_means"))
+    assert back.sel(statistic="probability_defined").item() == 1.0
+    assert back.sel(statistic="low").item() < 0.0
 
 
 def test_weights_equal_repetition():
@@ -176,7 +229,7 @@ def test_weights_equal_repetition():
     repeated["probability"] = "sample", np.full(counts.sum(), 1.0 / counts.sum())
     weighted = portfolio.exchange_rates(discounts, probability=counts / counts.sum())
     plain = portfolio.exchange_rates(repeated)
-    mean = {"statistic": "mean"}
+    mean = {"statistic": "ratio_of_means"}
     np.testing.assert_allclose(weighted.sel(mean), plain.sel(mean), rtol=1e-9)
 
 
@@ -191,6 +244,10 @@ def test_table_and_sentence():
     text = portfolio.credit_sentence(discounts)
     assert "one by forests 0.25, the least, above all for its durability" in text
     assert "is worth 4 of forests" in text
+    drawn["additionality"] = ("sample", "pathway"), [[0.0, 1.0, 1.0]]
+    text = portfolio.credit_sentence(portfolio.credit_discounts(drawn, credits=PERFECT))
+    assert "forests 0.00, the least, above all for its additionality" in text
+    assert "do not exchange: in 100% of draws one of forests holds nothing" in text
 
 
 @pytest.mark.parametrize(
