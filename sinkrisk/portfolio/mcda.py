@@ -100,8 +100,34 @@ def met(endowment: Floats, weights: Floats, need: Floats) -> tuple[Floats, Float
     scores : ndarray, (place, criterion)
         The endowments.
     weights : ndarray, (criterion,)
-        ``w need / sum(w need)``: what a pathway can do without does not count, so that plenty of it
-        cannot make up for the lack of what the pathway lives on.
+        ``w need / sum(w need)``: what a pathway can do without does not count. Among what does count,
+        plenty of one makes up for lack of another: `lacking` says where it must not.
     """
     own = weights * need
     return np.asarray(endowment.T), np.asarray(own / own.sum())
+
+
+def lacking(endowment: Floats, need: Floats, essential: float, floor: float) -> NDArray[np.bool_]:
+    """Return which of what a pathway cannot do without each place lacks: a veto.
+
+    Parameters
+    ----------
+    endowment : ndarray, (criterion, place)
+        0 to 1.
+    need : ndarray, (criterion,)
+        0 to 1.
+    essential : float
+        Need from which on the pathway cannot do without a criterion.
+    floor : float
+        Endowment below which there is none of it to speak of.
+
+    Returns
+    -------
+    ndarray of bool, (criterion, place)
+
+    Examples
+    --------
+    >>> lacking(np.array([[0.05, 0.5], [0.0, 0.0]]), np.array([0.9, 0.3]), 0.8, 0.1).tolist()
+    [[True, False], [False, False]]
+    """
+    return np.asarray((need >= essential)[:, None] & (endowment < floor))

@@ -51,6 +51,8 @@ def suitability(
     method: Literal["topsis", "vikor", "promethee"] = "topsis",
     weights: Weights = None,
     threshold: float = 0.5,
+    essential: float = 0.8,
+    floor: float = 0.1,
     n: int = 1000,
     level: float = 0.9,
     rng: RandomSource = 1,
@@ -73,6 +75,12 @@ def suitability(
     threshold : float
         Score from which on a pathway is called suited; at a half a region is nearer to having
         everything the pathway needs than to having nothing of it.
+    essential : float
+        Need, 0 to 1, from which on a pathway cannot do without a criterion; 0.8 is an assumption.
+    floor : float
+        Endowment, 0 to 1, below which a place has none of a criterion to speak of; a draw in which it
+        lacks so what the pathway cannot do without counts as not suited, whatever its score. 0 lets
+        plenty make up for everything.
     n : int
         Draws of weights, endowments and needs.
     level : float
@@ -85,12 +93,14 @@ def suitability(
     Returns
     -------
     Dataset, (pathway, region)
-        ``probability_suited``, 1: share of draws whose score reaches the threshold, exactly 0 where
-        a pathway is impossible; ``standard_error``, 1, its Monte Carlo error
+        ``probability_suited``, 1: share of draws whose score reaches the threshold and that lack nothing
+        essential, exactly 0 where a pathway is impossible; ``vetoed``, 1: share of draws that lack
+        something essential; ``standard_error``, 1, its Monte Carlo error
         ``sqrt(p (1 - p) / n)``; ``score_mean``, ``score_low``, ``score_high``, 1: mean and
         equal-tailed interval of the score over draws, NaN where impossible; ``possible``;
-        ``limiting``: the criterion with the largest weighted shortfall, mean over draws. Attributes
-        method, weights, threshold, draws, statistic, interval_kind and interval_mass.
+        ``limiting``: the criterion with the largest weighted shortfall, mean over draws, or what most
+        often lacks where half of the draws or more are vetoed. Attributes
+        method, weights, threshold, essential, floor, draws, statistic, interval_kind and interval_mass.
 
     Raises
     ------
@@ -102,8 +112,10 @@ def suitability(
     -----
     Endowments and needs are uniform between low and high, all independent of each other. A region's
     endowment is drawn once for all pathways, a pathway's need once for all regions; criteria weights
-    are multiplied by the need and scaled to sum to 1 (`mcda.met`). Suitability says how well a place
-    fits, not how much of it there is.
+    are multiplied by the need and scaled to sum to 1 (`mcda.met`). The scores compensate: plenty of one
+    thing makes up for lack of another; of what a pathway lives on it must not, hence the veto
+    (`mcda.lacking`), as in outranking methods (Roy 1991, Theory and Decision 31). Suitability says
+    how well a place fits, not how much of it there is.
 
     Examples
     --------
@@ -116,6 +128,9 @@ def suitability(
         found.add("unknown method", got=method, allowed=mcda.METHODS, key="method")
     if not 0.0 < threshold <= 1.0:
         found.add("threshold out of range", got=threshold, allowed="above 0 and at most 1", key="threshold")
+    for key, value in (("essential", essential), ("floor", floor)):
+        if not 0.0 <= value <= 1.0:
+            found.add(f"{key} out of range", got=value, allowed="0 to 1", key=key)
     if n < 1:
         found.add("at least one draw is needed", got=n, key="n")
     if not 0.0 < level < 1.0:
@@ -131,6 +146,7 @@ def suitability(
     needs = low + (high - low) * random.random((n, *low.shape))
     score = np.full((len(read.pathways), len(read.regions), n), np.nan)
     shortfall = np.zeros((len(read.pathways), len(read.regions), len(read.criteria)))
+    lacks, vetoed = np.zeros_like(shortfall), np.zeros(score.shape, dtype=bool)
     for p in range(len(read.pathways)):
         here = np.flatnonzero(read.possible[p])
         if here.size == 0:
@@ -139,18 +155,24 @@ def suitability(
             scores, own = mcda.met(endowments[s][:, here], drawn_weights[s], needs[s, p])
             score[p, here, s] = mcda.score_places(scores, own, method)
             shortfall[p, here] += own * (1.0 - scores)
-    probability = np.where(read.possible, (score >= threshold).mean(axis=-1), 0.0)
+            lack = mcda.lacking(endowments[s][:, here], needs[s, p], essential, floor)
+            lacks[p, here] += lack.T
+            vetoed[p, here, s] = lack.any(axis=0)
+    probability = np.where(read.possible, ((score >= threshold) & ~vetoed).mean(axis=-1), 0.0)
+    barred = vetoed.mean(axis=-1)
     tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     interval = np.full((*read.possible.shape, 2), np.nan)
     if read.possible.any():
         interval[read.possible] = risk.quantile(score[read.possible], tails)
-    limiting = np.array(read.criteria, dtype=object)[shortfall.argmax(axis=-1)]
+    worst = np.where(barred >= 0.5, lacks.argmax(axis=-1), shortfall.argmax(axis=-1))
+    limiting = np.array(read.criteria, dtype=object)[worst]
     limiting[~read.possible] = ""
     dims, one = ("pathway", "region"), {"units": "1"}
     return xr.Dataset(
         {
             "probability_suited": (dims, probability, one),
             "standard_error": (dims, np.sqrt(probability * (1.0 - probability) / n), one),
+            "vetoed": (dims, barred, one),
             "score_mean": (dims, score.mean(axis=-1), one),
             "score_low": (dims, interval[..., 0], one),
             "score_high": (dims, interval[..., 1], one),
@@ -162,8 +184,11 @@ def suitability(
             "method": method,
             "weights": text,
             "threshold": threshold,
+            "essential": essential,
+            "floor": floor,
             "draws": n,
-            "statistic": "share of draws of weights, endowments and needs whose score reaches the threshold",
+            "statistic": "share of draws of weights, endowments and needs whose score reaches the threshold "
+            "and that lack nothing essential",
             "interval_kind": "equal-tailed",
             "interval_mass": level,
         },
@@ -256,8 +281,8 @@ def suitability_table(atlas: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         One row for each pathway and region: pathway, region, possible, probability_suited,
-        standard_error, score_mean, score_low, score_high, limiting, method, threshold, draws,
-        interval_kind, interval_mass.
+        standard_error, vetoed, score_mean, score_low, score_high, limiting, method, threshold, essential,
+        floor, draws, interval_kind, interval_mass.
 
     Examples
     --------
@@ -266,12 +291,12 @@ def suitability_table(atlas: xr.Dataset) -> pd.DataFrame:
     (135, ['equal-tailed'])
     """
     table = atlas.to_dataframe().reset_index()
-    for name in ("method", "threshold", "draws", "interval_kind", "interval_mass"):
+    for name in ("method", "threshold", "essential", "floor", "draws", "interval_kind", "interval_mass"):
         table[name] = atlas.attrs[name]
     order = [
-        "pathway", "region", "possible", "probability_suited", "standard_error", "score_mean",
-        "score_low", "score_high", "limiting", "method", "threshold", "draws", "interval_kind",
-        "interval_mass",
+        "pathway", "region", "possible", "probability_suited", "standard_error", "vetoed", "score_mean",
+        "score_low", "score_high", "limiting", "method", "threshold", "essential", "floor", "draws",
+        "interval_kind", "interval_mass",
     ]  # fmt: skip
     return table[order]
 
@@ -303,6 +328,7 @@ def suitability_sentence(atlas: xr.Dataset) -> str:
     return (
         f"Of {int(possible.sum())} possible pairs of pathway and region {sure} are suited with a "
         f"probability of at least 90 %, {unsure} with one of at most 10 % ({atlas.attrs['method']}, score of "
-        f"at least {atlas.attrs['threshold']:g}, weights {atlas.attrs['weights']}, {n} draws; Monte Carlo "
-        f"error at most {50.0 / np.sqrt(n):.1f} percentage points). Best on average: {', '.join(best)}."
+        f"at least {atlas.attrs['threshold']:g}, nothing essential lacking, weights "
+        f"{atlas.attrs['weights']}, {n} draws; Monte Carlo error at most "
+        f"{50.0 / np.sqrt(n):.1f} percentage points). Best on average: {', '.join(best)}."
     )

@@ -218,7 +218,8 @@ def test_weights_move_the_atlas(tmp_path):
     drawn, path = _share(["forests"], ["arid_zones"]), _criteria(tmp_path, rows)
 
     def probability(weights):
-        out = portfolio.suitability(drawn, n=4000, rng=1, weights=weights, criteria=path)
+        # Without the veto: forests live on the water that is not there.
+        out = portfolio.suitability(drawn, n=4000, rng=1, weights=weights, criteria=path, floor=0.0)
         return float(out["probability_suited"][0, 0])
 
     # The score is at least a half where land counts at least as much: half of all weightings.
@@ -226,6 +227,45 @@ def test_weights_move_the_atlas(tmp_path):
     assert probability(["land", "water"]) == 1.0
     # Beta(3, 1): P(w >= .5) = 1 - .125.
     assert probability({"land": 3.0}) == pytest.approx(0.875, abs=0.024)
+
+
+def test_plenty_does_not_make_up_for_what_a_pathway_lives_on(tmp_path, atlas):
+    table = priors.load_table("suitability_criteria")
+    dry = (table["criterion"] == "storage") & (table["region"] == "north_america")
+    assert int(dry.sum()) == 1
+    table.loc[dry, ["low", "high"]] = 0.0
+    table.to_csv(tmp_path / "criteria.csv", index=False)
+    out = portfolio.suitability(n=200, rng=1, criteria=tmp_path / "criteria.csv")
+    here, before = (a.sel(region="north_america") for a in (out, atlas))
+    # Needs of storage are .8 to 1 and .9 to 1: every draw lacks it.
+    for pathway in ("daccs", "beccs", "point_source_ccs"):
+        assert float(before["probability_suited"].sel(pathway=pathway)) > 0.8
+        one = here.sel(pathway=pathway)
+        assert (float(one["probability_suited"]), float(one["vetoed"])) == (0.0, 1.0)
+        assert one["limiting"].item() == "storage"
+    others = ["forests", "biochar", "enhanced_weathering"]
+    np.testing.assert_array_equal(
+        here["probability_suited"].sel(pathway=others), before["probability_suited"].sel(pathway=others)
+    )
+    # Without the veto plenty of the rest made up for it.
+    free = portfolio.suitability(n=200, rng=1, criteria=tmp_path / "criteria.csv", floor=0.0)
+    assert float(free["probability_suited"].sel(region="north_america", pathway="beccs")) > 0.5
+    with pytest.raises(InputError, match=r"(?s)2 problems.*essential out of range.*floor out of range"):
+        portfolio.suitability(n=5, essential=1.5, floor=-0.1)
+
+
+def test_the_veto_by_hand(tmp_path):
+    rows = [
+        ("need", "water", "forests", "", 0.7, 0.9),
+        ("need", "land", "forests", "", 0.7, 0.7),
+        ("endowment", "water", "", "arid_zones", 0.0, 0.2),
+        ("endowment", "land", "", "arid_zones", 1.0, 1.0),
+    ]
+    drawn, path = _share(["forests"], ["arid_zones"]), _criteria(tmp_path, rows)
+    out = portfolio.suitability(drawn, n=4000, rng=3, threshold=1e-6, criteria=path)
+    # Need at least .8 and endowment below .1: a half of a half; 4.5 standard errors of 4000 draws.
+    assert float(out["vetoed"][0, 0]) == pytest.approx(0.25, abs=0.031)
+    assert float(out["probability_suited"][0, 0]) == pytest.approx(1.0 - float(out["vetoed"][0, 0]))
 
 
 def test_table_and_sentence(atlas):
