@@ -83,8 +83,9 @@ def abatement_curves(
     level : float
         Mass of the equal-tailed band of the tonnes at a given price.
     ledgers : sequence of {"removal", "avoided", "utilisation"}
-        What counts as tonnes: removal alone when left out; utilisation pathways count by
-        `removal_share`.
+        What counts as tonnes: removal alone when left out, of which only what is additional and reaches
+        the store counts (``additionality * efficiency``, as in `simulate`); utilisation pathways
+        count by `removal_share`.
     institutions : bool
         Whether a pathway's use stops at the share that its deployment mode lets through, as in
         `simulate`.
@@ -245,14 +246,17 @@ def _places(regions: Sequence[str], picked: Sequence[int]) -> list[int | None]:
 def _ledger_share(drawn: xr.Dataset, ledgers: Sequence[str]) -> Floats:
     """Return the share of each pathway's tonnes that counts, (sample, pathway)."""
     share = drawn["removal_share"].transpose("sample", "pathway").values.astype(float)
+    real = np.ones(share.shape)
+    for name in ("additionality", "efficiency"):
+        if name in drawn:
+            real = real * drawn[name].transpose("sample", "pathway").values
+    removal = ("removal" in ledgers) * real
     out = np.zeros(share.shape)
     for p, flow in enumerate(drawn["flow_class"].values.astype(str)):
         if flow == "utilisation":
-            out[:, p] = ("removal" in ledgers) * share[:, p] + ("utilisation" in ledgers) * (
-                1.0 - share[:, p]
-            )
+            out[:, p] = removal[:, p] * share[:, p] + ("utilisation" in ledgers) * (1.0 - share[:, p])
         else:
-            out[:, p] = flow in ledgers
+            out[:, p] = removal[:, p] if flow == "removal" else float(flow in ledgers)
     return out
 
 

@@ -11,7 +11,7 @@ from sinkrisk import portfolio, risk
 from sinkrisk.errors import InputError
 from sinkrisk.portfolio.abatement import use_at_price
 
-from .conftest import PERIODS, REGIONS, build_drawn, simple_drawn
+from .conftest import PERIODS, REGIONS, build_drawn, plans, simple_drawn
 
 PRICES = np.array([0.0, 50.0, 100.0, 150.0, 200.0, 300.0, 1e6])
 
@@ -81,6 +81,8 @@ def test_curves_rise_bands_do_not_cross_and_regions_add_up():
     room = portfolio.capacity(drawn)
     share = xr.where(drawn["flow_class"] == "removal", 1.0, 0.0)
     share = share + drawn["removal_share"] * (drawn["flow_class"] == "utilisation")
+    for name in ("additionality", "efficiency"):
+        share = share * (drawn.get(name, 1.0))
     most = (room["available"] * room["deployable_fraction"] * share).sum("pathway").sum("region")
     top = supply.sel(region="world", price=1e6)
     np.testing.assert_allclose(top.sel(statistic="mean"), most.mean("sample"))
@@ -101,6 +103,37 @@ def test_blocks_and_ledgers():
     )
     np.testing.assert_allclose(sum(parts), all_three["by_pathway"])
     assert float(whole["by_pathway"].sel(pathway="point_source_ccs").max()) == 0.0
+
+
+def test_only_what_is_additional_and_reaches_the_store_is_removal():
+    drawn = two_pathways().drop_vars(["additionality", "efficiency"], errors="ignore")
+    flows = ["utilisation" if p == "daccs" else "removal" for p in drawn["pathway"].values]
+    drawn = drawn.assign_coords(flow_class=("pathway", flows))
+    whole = portfolio.abatement_curves(drawn, prices=PRICES)["by_pathway"]
+    names = drawn["pathway"].values.tolist()
+    real = xr.DataArray([[0.5 if p == "daccs" else 0.8 for p in names]], dims=("sample", "pathway"))
+    drawn["additionality"], drawn["efficiency"] = real, xr.full_like(real, 0.9)
+    got = portfolio.abatement_curves(drawn, prices=PRICES)["by_pathway"]
+    np.testing.assert_allclose(got.sel(pathway="daccs"), 0.45 * whole.sel(pathway="daccs"))
+    np.testing.assert_allclose(got.sel(pathway="biochar"), 0.72 * whole.sel(pathway="biochar"))
+    # What goes into products is no removal and is not cut.
+    products = portfolio.abatement_curves(drawn, prices=[1e6], ledgers=["utilisation"])["supply"]
+    got = products.sel(region="world", period="mid_term", statistic="mean").item()
+    assert got == pytest.approx(0.5 * 10.0)
+
+
+def test_what_the_curve_offers_is_what_the_simulation_removes():
+    drawn = build_drawn(20, seed=12)
+    rng = np.random.default_rng(1)
+    for name in ("additionality", "efficiency"):
+        drawn[name] = ("sample", "pathway"), rng.uniform(0.3, 1.0, (20, drawn.sizes["pathway"]))
+    room = portfolio.capacity(drawn)
+    plan = plans(drawn, {"p": {"daccs": 1e3}})
+    removed = portfolio.simulate(drawn, plan)["removed"].sel(pathway="daccs", portfolio="p")
+    top = portfolio.abatement_curves(drawn, prices=[1e9])["by_pathway"].sel(pathway="daccs", region="world")
+    assert float(room["available"].sum()) > 0.0
+    np.testing.assert_allclose(top.isel(price=0).sel(period="near_term"),
+                               removed.mean("sample").sel(period="near_term"), rtol=1e-9)  # fmt: skip
 
 
 def test_weights_equal_repetition():
