@@ -136,7 +136,7 @@ def early_warning(
     A ridge logistic regression on the readings of all periods until one, learned on half of the draws and
     scored on the other, then the halves change places; the area is the mean of both halves', its
     interval normal with DeLong's standard errors (`scoring.area_interval`). The alarm level is chosen on
-    the learning half. Draws count alike whatever their probability.
+    the learning half. Every draw counts alike, so draws of unequal probability are refused.
     """
     goal = make_target(target)
     found = Problems()
@@ -152,6 +152,7 @@ def early_warning(
         found.add("ridge must be positive", got=ridge, key="ridge")
     if not 0.0 < level < 1.0:
         found.add("level outside its range", got=level, allowed="0 < level < 1", key="level")
+    _check_weights(drawn, found)
     timed = "period_start" in drawn.variables
     chosen = find_signals(signals, drawn, network, noise, found) if timed else []
     times = _times(drawn, goal) if timed else 0
@@ -246,6 +247,20 @@ def foretell(
         alarms[test] = risks[test] > levels[h]
         base[test] = event[train].mean()
     return Foretold(risks, alarms, levels, base, both)
+
+
+def _check_weights(drawn: xr.Dataset, found: Problems) -> None:
+    if "probability" not in drawn.variables:
+        return
+    weight = np.asarray(drawn["probability"].values, dtype=float)
+    if np.ptp(weight) > 1e-9 * np.abs(weight).max():
+        found.add(
+            "early warning counts every draw alike, these differ in probability",
+            got=f"{weight.min():.3g} to {weight.max():.3g}",
+            allowed="equal probabilities",
+            key="probability",
+            hint="draw the samples anew with their probability, with replacement, and make it equal",
+        )
 
 
 def _times(drawn: xr.Dataset, goal: TargetSpec) -> int:

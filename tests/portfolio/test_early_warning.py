@@ -134,3 +134,14 @@ def test_few_draws_are_refused(inputs):
     drawn, plans, target = inputs
     with pytest.raises(InputError, match="too few draws"):
         portfolio.early_warning(drawn.isel(sample=slice(0, 100)), plans, target=target)
+
+
+def test_draws_of_unequal_probability_are_refused(inputs):
+    drawn, plans, target = inputs
+    weight = np.where(np.arange(400) < 200, 1.0, 3.0)
+    uneven = drawn.assign(probability=("sample", weight / weight.sum()))
+    with pytest.raises(InputError, match=r"counts every draw alike.*got '0\.00125 to 0\.00375"):
+        warned((uneven, plans, target))
+    # Equal but for rounding.
+    even = drawn.assign(probability=("sample", np.full(400, 1.0 / 400.0) * (1.0 + 1e-12 * weight)))
+    pd.testing.assert_frame_equal(warned((even, plans, target)).table, warned(inputs).table)
