@@ -229,8 +229,8 @@ def plot_learning(learning: pd.DataFrame) -> Figure:
         style.caption(
             figure,
             "Bar: from the cross-fitted estimate (biased down) to the plug-in one (biased up), none "
-            "where they cross; thin line: both ends moved out by their 90 % Monte Carlo error; values below nought drawn "
-            "at nought. Diamond: the floor, the plug-in value of a shuffled driver. Blue: the "
+            "where they cross; thin line: both ends moved out by their 90 % Monte Carlo error; values below "
+            "nought drawn at nought. Diamond: the floor, the plug-in value of a shuffled driver. Blue: the "
             "plug-in value is above the floor and the cross-fitted one above nought, so learning may change "
             f"the choice; grey: it does not stand out. Knowing everything: {_short(perfect)} {unit}.",
         )
