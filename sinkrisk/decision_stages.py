@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sinkrisk import files
-from sinkrisk.artefacts import air, all_outcomes, drawn_inputs, library, section, with_air, write_table
+from sinkrisk.artefacts import air, all_outcomes, drawn_inputs, join, library, section, with_air, write_table
 from sinkrisk.pipeline import Context, Stage, StageOutput
 
 Skip = Callable[[str], Callable[[Context], str | None]]
@@ -92,9 +92,15 @@ def _decide(context: Context, into: Path) -> StageOutput:
     write_table(compared, into / "decision.csv")
     write_table(learning, into / "learning.csv")
     write_table(portfolio.buffer_table(outcomes), into / "buffers.csv")
-    write_table(
-        portfolio.carbon_at_risk(outcomes, rng=context.stream("carbon at risk")), into / "carbon_at_risk.csv"
+    apart = portfolio.decouple_shocks(drawn, rng=context.stream("decoupled shocks"))
+    wanted = ("removed", "returned", "stored")
+    decoupled = join(
+        [portfolio.simulate(apart, plans, variables=wanted) for plans in context.memory["portfolios"]]
     )
+    at_risk = portfolio.carbon_at_risk(
+        outcomes, decoupled=decoupled, interval_mass=level, rng=context.stream("carbon at risk")
+    )
+    write_table(at_risk, into / "carbon_at_risk.csv")
     return StageOutput(notes=[portfolio.comparison_sentence(compared), portfolio.learning_sentence(learning)])
 
 

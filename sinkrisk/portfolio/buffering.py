@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sinkrisk import risk, rng as random
 from sinkrisk.errors import Problems
 from sinkrisk.portfolio.measuring import weights_of
+from sinkrisk.portfolio.pairing import INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +57,11 @@ def buffer_table(
     -------
     DataFrame
         Per portfolio one row for each creditable pathway that removes something: portfolio, pathway,
-        removed (mean, GtCO2), own_buffer (GtCO2), own_share (of the tonnes removed), pooled_buffer
-        (its part of the pool, GtCO2), pooled_share; and a row ``pool`` with the sums, whose
-        `own_buffer` is what they need apart and `pooled_buffer` what they need together, never more.
-        `saved` is the share pooling saves; unit, tail_mass.
+        removed (mean, GtCO2), own_share (share of its credits to hold back alone, 0..1), own_buffer
+        (that share of the mean removal, GtCO2), pooled_buffer (its part of the pool, GtCO2),
+        pooled_share; and a row ``pool`` with the sums, whose `own_buffer` is what they need apart and
+        `pooled_buffer` what they need together, never more. `saved` is the share pooling saves; unit,
+        tail_mass.
 
     Raises
     ------
@@ -68,9 +70,12 @@ def buffer_table(
 
     Notes
     -----
-    The loss is all carbon that came back until the end of the horizon, by decay, leakage and reversal,
-    of tonnes removed by then (`risk.reserve`). A pathway whose decay is expected anyway is better
-    discounted (`credit_discounts`) than buffered: its own_share then shows little but that.
+    A credit loses the SHARE of its pathway's removal that comes back until the end of the horizon, by
+    decay, leakage and reversal; where removal varies, a draw counts by what the portfolio issues in it.
+    The pool holds the pathways' credits in their mean amounts (`risk.reserve` of share times mean
+    removal), so that both lie in [0, 1] and a pool never needs more. In a draw in which a pathway issues
+    nothing, its share is its mean one. A pathway whose decay is expected anyway is better discounted
+    (`credit_discounts`) than buffered: its own_share then shows little but that.
 
     Examples
     --------
@@ -99,12 +104,17 @@ def buffer_table(
         counted &= outcomes["creditable"].values.astype(bool)
     rows = []
     for f, portfolio in enumerate(outcomes["portfolio"].values):
-        removed, lost = sums["removed"][f], np.maximum(sums["returned"][f], 0.0)
-        mean = removed.mean(axis=0) if weight is None else weight @ removed
+        removed = sums["removed"][f]
+        # Rounding may return 1e-17 more than went in.
+        lost = np.clip(sums["returned"][f], 0.0, removed)
+        chance = np.full(len(removed), 1.0 / len(removed)) if weight is None else weight
+        mean = chance @ removed
         held = np.flatnonzero(counted & (mean > 0.0))
         if held.size == 0:
             continue
-        found = risk.reserve(lost[:, held], level, probability=weight)
+        shares = _loss_shares(removed[:, held], lost[:, held], chance)
+        issued = chance * removed[:, held].sum(axis=1)
+        found = risk.reserve(shares * mean[held], level, probability=issued / issued.sum())
         whole = float(mean[held].sum())
         lines = [
             (names[p], float(mean[p]), float(found.own[i]), float(found.contribution[i]), np.nan)
@@ -133,13 +143,22 @@ def buffer_table(
     return pd.DataFrame(rows, columns=columns)
 
 
+def _loss_shares(removed: Floats, lost: Floats, chance: Floats) -> Floats:
+    """Return the share of removal that comes back, (sample, pathway), the mean one where there is none."""
+    some = removed > 0.0
+    mean = (chance @ lost) / (chance @ removed)
+    return np.asarray(np.clip(np.where(some, lost / np.where(some, removed, 1.0), mean), 0.0, 1.0))
+
+
 def carbon_at_risk(
     outcomes: xr.Dataset,
     *,
     level: float = 0.95,
     promised: float | None = None,
     probability: ArrayLike | None = None,
-    repeats: int = 16,
+    decoupled: xr.Dataset | None = None,
+    interval_mass: float = 0.9,
+    repeats: int = 200,
     rng: random.RandomSource = 1,
 ) -> pd.DataFrame:
     """Return the extra removal that guarantees what each portfolio stores, with and without the common shock.
@@ -153,16 +172,22 @@ def carbon_at_risk(
     promised : float, optional
         Stored at the end of the horizon, GtCO2; each portfolio's own mean when left out.
     probability : array_like, (sample,), optional
-    repeats, rng
-        For the decoupling, see `risk.at_risk`.
+    decoupled : Dataset, optional
+        Outcomes of the same plans simulated again on `decouple_shocks`; portfolios it lacks have no
+        number without the common shock.
+    interval_mass, repeats, rng
+        Of the bootstrap interval, see `risk.at_risk`.
 
     Returns
     -------
     DataFrame
-        portfolio, removed (mean), promised, extra, extra_decoupled (GtCO2), loss_share,
-        loss_share_decoupled (share of the gross removal lost at the level), level, unit. `extra` is
-        removal in the same mix that meets the same losses; it is added so that with probability
-        `level` no more is lost than it makes up for.
+        portfolio, removed (mean), promised, kept (stored with probability `level` as planned), factor,
+        extra, extra_low, extra_high (GtCO2): removal added to the same mix, ``(factor - 1) x removed``,
+        so that with probability `level` at least `promised` is stored, with its bootstrap interval;
+        extra_decoupled with _low and _high: the same promise where regions' shocks strike apart, NaN
+        where not simulated; loss_share (of the gross removal, at the level); extra_certain, gap_certain
+        (GtCO2): if the removed amount were certain and losses alone varied, what must be removed beyond
+        `promised` and beyond `removed`; level, interval_kind, interval_mass, unit.
 
     Raises
     ------
@@ -171,9 +196,9 @@ def carbon_at_risk(
 
     Notes
     -----
-    "Decoupled" gives every pathway the share it loses in another draw (`risk.at_risk`), so that what
-    pathways share - the climate shocks of their regions - no longer strikes them together. What the
-    regions of ONE pathway share stays: to take that away too, simulate again on `decouple_shocks`.
+    The same mix, scaled up, is as uncertain as before, in what it removes and in what it loses
+    (`risk.at_risk`): most of `extra` may answer for removal that fails to come, `extra_certain` for
+    losses alone. Without the common shock two pathways of one region still meet the same one.
 
     Examples
     --------
@@ -189,32 +214,53 @@ def carbon_at_risk(
     ...     coords={"portfolio": ["p"], "pathway": ["forests", "biochar"]},
     ... )
     >>> found = carbon_at_risk(outcomes, level=0.7).iloc[0]
-    >>> float(found["promised"]), float(found["loss_share"]), round(float(found["extra"]), 9)
-    (17.5, 0.25, 5.833333333)
+    >>> float(found["promised"]), float(found["kept"]), round(float(found["extra"]), 9)
+    (17.5, 15.0, 3.333333333)
     """
     import pandas as pd
 
-    sums = _cumulated(outcomes, ("removed", "returned"))
-    weight = _weight(outcomes, probability)
-    rows = []
-    for f, portfolio in enumerate(outcomes["portfolio"].values):
-        removed = sums["removed"][f]
+    generator = random.generator(rng)
+    names = [str(v) for v in outcomes["portfolio"].values]
+    apart = {} if decoupled is None else {str(v): f for f, v in enumerate(decoupled["portfolio"].values)}
+    sums, weight = _cumulated(outcomes, ("removed", "returned")), _weight(outcomes, probability)
+    other = {} if decoupled is None else _cumulated(decoupled, ("removed", "returned"))
+    other_weight = None if decoupled is None else _weight(decoupled, None)
+
+    def stocked(of: dict[str, Floats], f: int, chance: Floats | None, due: float | None) -> risk.AtRisk:
+        removed = of["removed"][f]
         # Rounding may return 1e-17 more than went in.
-        lost = np.clip(sums["returned"][f], 0.0, removed)
-        found = risk.at_risk(
-            removed, lost, level, promised=promised, probability=weight, repeats=repeats, rng=rng
-        )
-        mean = removed.mean(axis=0) if weight is None else weight @ removed
+        lost = np.clip(of["returned"][f], 0.0, removed)
+        return risk.at_risk(
+            removed, lost, level, promised=due, probability=chance, interval_mass=interval_mass,
+            repeats=repeats, rng=generator,
+        )  # fmt: skip
+
+    rows = []
+    for f, name in enumerate(names):
+        found = stocked(sums, f, weight, promised)
+        free = stocked(other, apart[name], other_weight, found.promised) if name in apart else None
+        three = (np.nan,) * 3 if free is None else (free.extra, free.low, free.high)
         rows.append(
             {
-                "portfolio": str(portfolio),
-                "removed": float(mean.sum()),
+                "portfolio": name,
+                "removed": found.mean,
                 "promised": found.promised,
+                "kept": found.kept,
+                "factor": found.factor,
                 "extra": found.extra,
-                "extra_decoupled": found.extra_decoupled,
+                "extra_low": found.low,
+                "extra_high": found.high,
+                **dict(
+                    zip(
+                        ("extra_decoupled", "extra_decoupled_low", "extra_decoupled_high"), three, strict=True
+                    )
+                ),
                 "loss_share": found.loss_share,
-                "loss_share_decoupled": found.loss_share_decoupled,
+                "extra_certain": found.extra_certain,
+                "gap_certain": found.gap_certain,
                 "level": level,
+                "interval_kind": INTERVAL,
+                "interval_mass": interval_mass,
                 "unit": "GtCO2",
             }
         )

@@ -107,23 +107,37 @@ class AtRisk:
 
     Parameters
     ----------
-    extra : float
-        In the unit of the amounts; inf where everything may be lost.
-    extra_decoupled : float
-        The same if the stores lost their shares independently of one another.
-    loss_share, loss_share_decoupled : float
-        Share of the gross amount lost at the level.
     promised : float
-        The amount guaranteed.
-    level : float
+        The amount kept that is guaranteed, in the unit of the amounts.
+    mean : float
+        Mean gross amount.
+    kept : float
+        What is kept with probability `level` as things stand.
+    factor : float
+        Smallest factor, at least 1, on the gross amounts that keeps the promise with probability
+        `level`; inf where nothing is kept so surely.
+    extra, low, high : float
+        ``(factor - 1) * mean`` and its bootstrap interval.
+    loss_share : float
+        Share of the gross amount that is lost at the level.
+    extra_certain, gap_certain : float
+        If the gross amount were certain and losses alone varied: ``promised / (1 - loss_share)`` less
+        `promised`, and less `mean`. The gap is below 0 where the mean gross amount would do.
+    level, interval_mass : float
     """
 
-    extra: float
-    extra_decoupled: float
-    loss_share: float
-    loss_share_decoupled: float
     promised: float
+    mean: float
+    kept: float
+    factor: float
+    extra: float
+    low: float
+    high: float
+    loss_share: float
+    extra_certain: float
+    gap_certain: float
     level: float
+    interval_mass: float
 
 
 def at_risk(
@@ -133,10 +147,11 @@ def at_risk(
     *,
     promised: float | None = None,
     probability: ArrayLike | None = None,
-    repeats: int = 16,
+    interval_mass: float = 0.9,
+    repeats: int = 200,
     rng: random.RandomSource = None,
 ) -> AtRisk:
-    """Return the extra amount that guarantees what is kept, with and without what stores share.
+    """Return the extra amount that keeps a promise of what is left after losses.
 
     Parameters
     ----------
@@ -147,10 +162,12 @@ def at_risk(
     promised : float, optional
         The amount kept that is to be guaranteed; the mean of ``gross - lost`` when left out.
     probability : array_like (draw,), optional
+    interval_mass : float
+        Mass of the interval of the extra amount.
     repeats : int
-        Independent decouplings, whose draws are pooled.
+        Bootstrap resamples of the draws.
     rng : int, Generator or None
-        For the decoupling.
+        For the bootstrap.
 
     Returns
     -------
@@ -160,25 +177,23 @@ def at_risk(
     ------
     InputError
         For amounts that are negative, not finite or of different shapes, losses above the gross
-        amount, or a level out of range.
+        amount, or a level, mass or number out of range.
 
     Notes
     -----
-    With l the share of all that was stored that is lost in a draw, and more of the same mix meeting
-    the same losses, keeping Q with probability b takes ``Q / (1 - VaR_b(l))``, so that the extra is
-    ``Q (1 / (1 - VaR_b(l)) - 1)``. Decoupled: each store's SHARE lost is taken from another draw, drawn
-    independently for every store by its probability (a permutation where draws are equally probable),
-    while the gross amounts stay; each store's own distribution of shares is kept and only what they
-    have in common is lost.
-    A store with nothing in it in a draw takes no part: its share there is not used.
+    More of the same mix is more of the same in every draw: what goes in is as uncertain as before and
+    meets the same shares of loss. With K the amount kept, the smallest factor f with
+    ``P(f K >= Q) >= b`` is ``Q / k``, k the largest amount with ``P(K >= k) >= b``. The interval is the
+    percentile bootstrap of the draws, with the promise worked out anew where it is the mean: the error
+    of a finite number of draws, nothing else.
 
     Examples
     --------
-    One store that loses half in one draw of four: at 80 % that half has to be made up for.
+    One store that loses half in one draw of four: at 80 % it has to be 7/4 as large.
 
-    >>> found = at_risk([[1.0]] * 4, [[0.5], [0.0], [0.0], [0.0]], 0.8)
-    >>> found.promised, found.loss_share, found.extra
-    (0.875, 0.5, 0.875)
+    >>> found = at_risk([[1.0]] * 4, [[0.5], [0.0], [0.0], [0.0]], 0.8, rng=1)
+    >>> found.promised, found.kept, found.extra
+    (0.875, 0.5, 0.75)
     """
     into, out = _amounts(gross, "gross"), _amounts(lost, "lost")
     found = Problems()
@@ -188,6 +203,8 @@ def at_risk(
         found.add("more is lost than went in", got=float((out - into).max()), allowed="lost <= gross")
     if not 0.0 <= level < 1.0:
         found.add("level outside its range", got=level, allowed="0 <= level < 1")
+    if not 0.0 < interval_mass < 1.0:
+        found.add("interval_mass", got=interval_mass, allowed="0 < mass < 1")
     if repeats < 1:
         found.add("repeats", got=repeats, allowed="a positive integer")
     if promised is not None and not 0.0 <= promised < np.inf:
@@ -195,48 +212,40 @@ def at_risk(
     found.raise_if_any()
     n = len(into)
     weight = np.full(n, 1.0 / n) if probability is None else check_probability(probability, n)
-    kept = float(weight @ (into - out).sum(axis=1)) if promised is None else promised
-    coupled = _share(out.sum(axis=1), into.sum(axis=1))
-    mixed = _decoupled(into, out, weight, probability is None, repeats, random.generator(rng))
-    at, apart = (
-        float(value_at_risk(coupled, level, probability=weight)),
-        float(value_at_risk(mixed, level, probability=np.tile(weight, repeats) / repeats)),
-    )
-    return AtRisk(_extra(kept, at), _extra(kept, apart), at, apart, kept, level)
-
-
-def _decoupled(
-    into: Floats, out: Floats, weight: Floats, equal: bool, repeats: int, rng: np.random.Generator
-) -> Floats:
-    """Return the share lost where every store takes its own from a draw of its own, (repeat x draw,)."""
-    n = len(into)
     total = into.sum(axis=1)
-    lost = np.zeros((repeats, n))
-    for store in range(into.shape[1]):
-        held = np.flatnonzero((into[:, store] > 0.0) & (weight > 0.0))
-        if held.size == 0:
-            continue
-        share = out[held, store] / into[held, store]
-        chance = weight[held] / weight[held].sum()
-        for repeat in range(repeats):
-            drawn = np.zeros(n)
-            if equal:
-                drawn[held] = rng.permutation(share)
-            else:
-                drawn[held] = rng.choice(share, size=held.size, p=chance)
-            lost[repeat] += drawn * into[:, store]
-    return _share(lost.ravel(), np.tile(total, repeats))
+    left = np.clip(total - out.sum(axis=1), 0.0, None)
+    mean = float(weight @ total)
+    due = float(weight @ left) if promised is None else promised
+    kept = float(value_at_risk(left, level, direction="low_is_bad", probability=weight))
+    factor = _factor(due, kept)
+    some = total > 0.0
+    share = np.where(some, out.sum(axis=1), 0.0) / np.where(some, total, 1.0)
+    at = min(float(value_at_risk(share, level, probability=weight)), 1.0)
+    needed = due / (1.0 - at) if at < 1.0 else (np.inf if due > 0.0 else 0.0)
+    generator, extras = random.generator(rng), np.empty(repeats)
+    for k in range(repeats):
+        order = generator.choice(n, n, p=weight)
+        again, into_again = left[order], float(total[order].mean())
+        sure = float(value_at_risk(again, level, direction="low_is_bad"))
+        extras[k] = _extra(_factor(float(again.mean()) if promised is None else due, sure), into_again)
+    extras.sort()
+    edges = np.array([(1.0 - interval_mass) / 2.0, (1.0 + interval_mass) / 2.0])
+    # Order statistics, not interpolated: an infinite extra has no neighbour to be mixed with.
+    low, high = extras[np.clip(np.ceil(edges * repeats).astype(int) - 1, 0, repeats - 1)]
+    return AtRisk(
+        due, mean, kept, factor, _extra(factor, mean), float(low), float(high), at, needed - due,
+        needed - mean, level, interval_mass,
+    )  # fmt: skip
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    some = whole > 0.0
-    return np.asarray(np.clip(np.where(some, part, 0.0) / np.where(some, whole, 1.0), 0.0, 1.0))
+def _factor(due: float, kept: float) -> float:
+    if due <= kept:
+        return 1.0
+    return due / kept if kept > 0.0 else np.inf
 
 
-def _extra(kept: float, share: float) -> float:
-    if kept == 0.0 or share == 0.0:
-        return 0.0
-    return kept * share / (1.0 - share) if share < 1.0 else np.inf
+def _extra(factor: float, mean: float) -> float:
+    return (factor - 1.0) * mean if factor > 1.0 else 0.0
 
 
 def _amounts(values: ArrayLike, name: str) -> Floats:
