@@ -158,17 +158,29 @@ def project_air(
     -------
     Dataset, (sample, portfolio, year)
         ``co2`` (ppm, end of year), ``net_effect`` (GtC in the air against no portfolio, negative when
-        less), ``relief`` (GtCO2/yr, see `annual_relief`), ``relief_cumulative`` (GtCO2), ``ocean``,
+        less), ``relief`` (GtCO2/yr, see `annual_relief`, its avoided and utilised part held to the
+        scenario's fossil emissions), ``relief_cumulative`` (GtCO2), ``ocean``,
         ``land`` (GtC/yr), ``warming`` (K), ``crossed``; ``co2_without_removal`` (sample, year). Removal
         lowers CO2 and so weakens the natural sinks: ``net_effect`` is smaller than what was removed.
+        Attribute ``held_to_fossil``: share of draws, portfolios and years with a portfolio's avoided or
+        utilised carbon in which the scenario had less fossil carbon than that.
 
     Raises
     ------
     InputError
         For draws that do not fit the budget, unknown scenarios, or years outside the outlook.
+
+    Notes
+    -----
+    Nobody can keep more fossil carbon from the air than is emitted: avoided emissions and fossil carbon in
+    products together are cut to the gross fossil emissions of the same year, world-wide. What is avoided
+    or utilised never returns here, as fossil carbon left in the ground or in lasting products does not;
+    products that decay, and gas that leaks from where a point source put it, give back what this leaves
+    out.
     """
     from sinkrisk.budget import outlook
     from sinkrisk.budget.cycle_table import UNCERTAIN, draw_cycle
+    from sinkrisk.budget.emission_paths import extend_emissions, gross_emissions, read_emissions
     from sinkrisk.budget.flux_draws import recent_sinks
     from sinkrisk.budget.projecting import DISCREPANCIES
 
@@ -181,6 +193,9 @@ def project_air(
     n = outcomes.sizes["sample"]
     picked = _posterior_draws(outcomes, drawn, flux.sizes["sample"], n)
     relief = annual_relief(outcomes, until=until)
+    path = gross_emissions(read_emissions(source, scenario=scenario), rule=gross)
+    path = extend_emissions(path, until, rule=extend)
+    relief, held = _held_to_fossil(relief, outcomes, path)
     kept = relief["year"].values if years is None else np.asarray(list(years), dtype=int)
     missing = sorted(set(kept.tolist()) - set(relief["year"].values.tolist()))
     if missing:
@@ -219,8 +234,37 @@ def project_air(
     for name in ("probability", "name"):
         if name in outcomes.variables:
             out = out.assign_coords({name: outcomes[name].variable})
-    out.attrs = attrs
+    out.attrs = {**attrs, "held_to_fossil": held}
     return out
+
+
+def _held_to_fossil(
+    relief: xr.DataArray, outcomes: xr.Dataset, path: pd.DataFrame
+) -> tuple[xr.DataArray, float]:
+    """Return relief without what would be kept from the air beyond fossil emissions, and how often it is.
+
+    Parameters
+    ----------
+    relief : DataArray, (sample, portfolio, year)
+        From `annual_relief`, GtCO2/yr.
+    outcomes : Dataset
+    path : DataFrame
+        ``year, fossil`` in GtC/yr, gross.
+    """
+    start = outcomes["period_start"].values.astype(int)
+    end = int(start[-1] + int(outcomes["period_length"].values[-1]))
+    years = relief["year"].values
+    inside = years < end
+    # Years before the scenario have no bound; `outlook` refuses them.
+    fossil = path.set_index("year")["fossil"].reindex(years).fillna(np.inf).to_numpy() * 44.0 / 12.0
+    means = (outcomes["avoided"] + outcomes["utilised"]).sum("pathway")
+    spared = np.zeros(relief.shape)
+    period = np.searchsorted(start, years[inside], side="right") - 1
+    spared[..., inside] = means.transpose("sample", "portfolio", "period").values[..., period]
+    excess = np.maximum(spared - np.maximum(fossil, 0.0), 0.0)
+    weight = outcomes["probability"].values if "probability" in outcomes.variables else np.ones(len(relief))
+    some, cut = ((array > 0.0).sum(axis=(1, 2)) @ weight for array in (spared, excess))
+    return relief.copy(data=relief.values - excess), float(cut / some) if some > 0.0 else 0.0
 
 
 def _posterior_draws(
@@ -320,8 +364,12 @@ def air_sentence(projected: xr.Dataset, *, year: int = 2100, level: float = 0.9)
     plain = co2.loc[NO_PORTFOLIO]
     best = co2.drop(index=NO_PORTFOLIO)["median"].idxmin()
     row = co2.loc[str(best)]
-    taken = float(here["relief_cumulative"].sel(portfolio=best).mean()) * 12.0 / 44.0
-    kept = -float(here["net_effect"].sel(portfolio=best).mean())
+    weight = projected["probability"].values if "probability" in projected.coords else None
+    taken, kept = (
+        float(np.average(here[name].sel(portfolio=best).values, weights=weight))
+        for name in ("relief_cumulative", "net_effect")
+    )
+    taken, kept = taken * 12.0 / 44.0, -kept
     share = f", {kept / taken:.0%} of it" if taken > 0.0 else ""
     return (
         f"Under emissions '{projected.attrs['scenario']}' CO2 stands at {plain['median']:.0f} ppm at the end "

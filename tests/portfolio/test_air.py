@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import sinkrisk
 from sinkrisk import budget
+from sinkrisk.budget.cycle_table import draw_cycle
+from sinkrisk.budget.projecting import DISCREPANCIES
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio.air import annual_relief, project_air
+from sinkrisk.portfolio.air import OUTLOOK_PREFIX, air_sentence, annual_relief, project_air
 
 DIMS = ("sample", "portfolio", "pathway", "period")
 STARTS, LENGTHS = [2025, 2035, 2050], [10, 15, 51]
@@ -144,3 +147,47 @@ def test_everything_wrong_is_said(closed):
         project_air(outcomes, closed, years=[2020])
     with pytest.raises(InputError, match=r"unknown scenario.*steady, decline, rapid"):
         project_air(outcomes, closed, scenario="wishful")
+
+
+def test_the_sentence_weighs_draws_like_repetition(closed):
+    counts = np.array([1, 5, 1, 3])
+    drawn = xr.Dataset({"budget_draw": ("sample", [3, 8, 17, 0])})
+    parameters = draw_cycle(4, rng=1) | {name: np.zeros(4) for name in DISCREPANCIES}
+    drawn = drawn.assign({OUTLOOK_PREFIX + name: ("sample", v) for name, v in parameters.items()})
+    # Draws that differ tenfold in what they remove.
+    outcomes = outcomes_of(n=4) * xr.DataArray([1.0, 0.1, 1.0, 0.3], dims="sample")
+    weighted = outcomes.assign_coords(probability=("sample", counts / counts.sum()))
+    places = np.repeat(np.arange(4), counts)
+    repeated = outcomes.isel(sample=places).assign_coords(sample=np.arange(len(places)))
+
+    def told(held, inputs):
+        text = air_sentence(project_air(held, closed, drawn=inputs, years=[2100]))
+        return text.split(": ")[-1]
+
+    assert told(weighted, drawn) == told(repeated, drawn.isel(sample=places))
+    assert told(weighted, drawn) != told(outcomes, drawn)
+
+
+def test_no_more_is_kept_from_the_air_than_is_emitted(closed):
+    years = np.arange(2024, 2101)
+    path = pd.DataFrame({"year": years, "fossil": np.where(years < 2050, 3.0, 0.3), "land_use": 1.0})
+    plain = dict.fromkeys(("stored", "process"), 1.0) | {"avoided": 1.0, "utilised": 0.5, "foregone": 0.0}
+    outcomes = outcomes_of(n=3, **plain)
+    out = project_air(outcomes, closed, path, rng=1)
+    # Three pathways: 3 avoided and 1.5 utilised of 11 GtCO2/yr of fossil carbon until 2049, of 1.1 after.
+    np.testing.assert_allclose(out["relief"].sel(year=slice(2025, 2049)), 4.5)
+    np.testing.assert_allclose(out["relief"].sel(year=slice(2050, 2100)), 1.1)
+    np.testing.assert_allclose(out["relief_cumulative"].sel(year=2100), 25 * 4.5 + 51 * 1.1)
+    assert out.attrs["held_to_fossil"] == pytest.approx(51 / 76)
+    # The air knows of it: the same as with outcomes that avoid no more than there is.
+    fewer = outcomes.copy()
+    for name, share in (("avoided", 1.0 - 1e-13), ("utilised", 1.0 - 1e-13)):
+        fewer[name] = fewer[name].where(fewer["period_start"] < 2050, fewer[name] * share * 1.1 / 4.5)
+    same = project_air(fewer, closed, path, rng=1)
+    np.testing.assert_allclose(out["co2"], same["co2"], rtol=1e-12)
+    assert same.attrs["held_to_fossil"] <= 1e-9
+    # Removal is not bounded by emissions.
+    none = dict.fromkeys(("avoided", "utilised", "process", "foregone"), 0.0)
+    removal = project_air(outcomes_of(n=3, stored=9.0, **none), closed, path)
+    np.testing.assert_allclose(removal["relief"], 27.0)
+    assert removal.attrs["held_to_fossil"] == 0.0
