@@ -145,6 +145,11 @@ def _pymc(
                 compute_convergence_checks=False,
                 target_accept=0.9,
             )
+    except ValueError as error:
+        # What PyMC says of an interrupt that came before its first draw.
+        if "Not enough samples" in str(error):
+            raise KeyboardInterrupt("sampling was interrupted before its first draw") from error
+        raise
     finally:
         log.setLevel(level)
     posterior, stats = trace["posterior"], trace["sample_stats"]
