@@ -22,6 +22,9 @@ Ints = NDArray[np.int64]
 MONEY = "billion USD"
 ALL = "all"
 
+MOST_REFUSED = 0.5
+"""Share of later decisions refused from which on a policy is the fixed plan by default, and its gain none."""
+
 
 class HalfLike(Protocol):
     """What was chosen on one half of the draws and happened on the other (`adapting.Half`)."""
@@ -279,29 +282,41 @@ def adaptive_sentence(
     verdict = (
         "adds" if row["gain_low"] > 0.0 else "loses" if row["gain_high"] < 0.0 else "does not clearly add"
     )
+    later = decisions[decisions["ess"].notna()].groupby("policy")["refused"].mean()
+    refused = float(later.get("rolling", 0.0))
+    resting = (
+        f"{refused:.0%} of its later decisions rest on too few effective draws and keep to the fixed plan"
+    )
+    greedy = by.loc["greedy"]
+    changed = (
+        f"The greedy policy changes it by {greedy['gain']:.3g} ({greedy['gain_low']:.3g} to "
+        f"{greedy['gain_high']:.3g}). "
+    )
+    if refused > MOST_REFUSED:
+        # It hardly ever decided anything: a gain of nought with a narrow interval would say it had.
+        return (
+            "What deciding again each period adds to the best fixed plan is not estimable from these draws: "
+            f"{resting}. Perfect information would add {perfect['gain']:.3g} {MONEY}. "
+        ) + _triggers_said(triggers)
     text = (
         f"Deciding again each period {verdict} to the best fixed plan: {row['gain']:.3g} {MONEY} "
         f"({row['gain_low']:.3g} to {row['gain_high']:.3g}, {interval}), of {perfect['gain']:.3g} that "
         f"perfect information would add; the mean of the worst {100.0 * row['tail_mass']:.3g} % of draws "
         f"changes by {row['cvar_gain']:.3g} ({row['cvar_gain_low']:.3g} to {row['cvar_gain_high']:.3g}). "
     )
-    greedy = by.loc["greedy"]
-    text += (
-        f"The greedy policy changes it by {greedy['gain']:.3g} ({greedy['gain_low']:.3g} to "
-        f"{greedy['gain_high']:.3g}). "
-    )
-    later = decisions[(decisions["policy"] == "rolling") & decisions["ess"].notna()]
-    text += (
-        f"{later['refused'].mean():.0%} of its later decisions rest on too few effective draws and keep to "
-        "the fixed plan. "
-    )
+    if float(later.get("greedy", 0.0)) <= MOST_REFUSED:
+        text += changed
+    return text + f"{resting}. " + _triggers_said(triggers)
+
+
+def _triggers_said(triggers: pd.DataFrame) -> str:
     rules = triggers[triggers["period"] != ALL]
     kept = rules[rules["kept"].astype(bool)]
     if kept.empty:
-        return text + "No trigger holds on draws it was not found on."
+        return "No trigger holds on draws it was not found on."
     best = kept[kept["value"] == kept["value"].max()].iloc[0]
     unit = "" if best["signal_unit"] == "1" else f" {best['signal_unit']}"
-    return text + (
+    return (
         f"{len(kept)} of {len(rules)} triggers hold on draws they were not found on; the best: in "
         f"{best['period']} switch from {best['from']} to {best['to']} where {best['signal']} lies "
         f"{best['side']} {best['threshold']:.3g}{unit} ({best['share']:.0%} of draws; {best['value']:.3g} "

@@ -9,7 +9,7 @@ import xarray as xr
 
 from sinkrisk import portfolio
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio import composing
+from sinkrisk.portfolio import adaptive_tables, composing
 
 from .conftest import build_drawn, random_plans
 
@@ -90,11 +90,25 @@ def test_triggers_say_when_what_and_how_much(result):
 
 def test_the_sentence_never_says_a_gain_without_its_interval(result):
     row = result.table.set_index("policy").loc["rolling"]
-    assert (
-        f"{row['gain']:.3g} billion USD ({row['gain_low']:.3g} to {row['gain_high']:.3g}" in result.sentence
-    )
-    assert "90 % percentile bootstrap interval" in result.sentence
-    assert "rest on too few effective draws" in result.sentence
+    frame = adaptive_tables.Frame(["p0"], ["near_term"], SIGNALS, ["1"])
+
+    def told(**refused):
+        decisions = result.decisions.assign(refused=result.decisions["policy"].map(refused))
+        return adaptive_tables.adaptive_sentence(result.table, decisions, result.triggers, frame)
+
+    gain = f"{row['gain']:.3g} billion USD ({row['gain_low']:.3g} to {row['gain_high']:.3g}"
+    text = told(rolling=0.2, greedy=0.2)
+    assert gain in text
+    assert "90 % percentile bootstrap interval" in text
+    assert "20% of its later decisions rest on too few effective draws" in text
+    assert "The greedy policy changes it by" in text
+    assert "greedy" not in told(rolling=0.2, greedy=0.6)
+    # Where most decisions were refused the gain is that of the fixed plan: no estimate of deciding again.
+    refused = told(rolling=0.6, greedy=0.2)
+    assert gain not in refused
+    assert "not estimable from these draws: 60% of its later decisions" in refused
+    # 71 % of the later decisions of these few draws are.
+    assert "not estimable" in result.sentence
     assert result.name == "adaptive"
     assert result.provenance["signals"] == {"removal_ratio": 0.1, "cost_per_tonne": 20.0}
     assert result.provenance["courses"] == 27
@@ -117,7 +131,12 @@ def test_too_few_effective_draws_fall_back_or_raise(inputs):
     assert (later["ess"] < 2.0).all()
     rolling = fallen.table.set_index("policy").loc["rolling"]
     assert rolling[["gain", "gain_low", "gain_high"]].tolist() == [0.0] * 3
-    assert "100% of its later decisions" in fallen.sentence
+    assert fallen.sentence.startswith(
+        "What deciding again each period adds to the best fixed plan is not estimable from these draws: 100% "
+        "of its later decisions rest on too few effective draws"
+    )
+    # A gain of nought is what refusing gives, no finding.
+    assert "0 (0 to 0" not in fallen.sentence
     with pytest.raises(InputError, match=r"2 problems.*mid_term rest on fewer than 20 effective draws"):
         try:
             adapted(*inputs, noise=sharp, on_low_ess="error")
