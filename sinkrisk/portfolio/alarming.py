@@ -29,7 +29,7 @@ LEAST_EVENTS = 10
 """Fewest draws of either kind in a half: with fewer there is nothing to learn a warning from."""
 
 BINS = 10
-INTERVAL = "normal (DeLong)"
+INTERVAL = "logit-normal (DeLong)"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class WarningResult(Result):
     leads : DataFrame
         One row per portfolio: portfolio, false_alarm_rate (asked for), false_alarms and hit_rate
         (held out, at any period), lead_time (mean years from the first alarm to the target year, of the
-        misses that had one), lead_low and lead_high (5 % and 95 % quantiles), target_year.
+        misses that had one), lead_low and lead_high (equal-tailed, of the given level),
+        lead_mass, target_year.
     calibration : DataFrame
         portfolio, period, draws, predicted, observed, low, high, interval_kind, interval_mass.
     risks : DataArray, (sample, portfolio, period)
@@ -117,7 +118,7 @@ def early_warning(
     ridge : float
         See `scoring.fit_logistic`.
     level : float
-        Mass of the interval of the area under the curve.
+        Mass of the intervals: of the area under the curve, of the lead time and of the calibration.
     rng : int, Generator or None
         Splits the draws and errs for monitoring.
 
@@ -135,8 +136,9 @@ def early_warning(
     -----
     A ridge logistic regression on the readings of all periods until one, learned on half of the draws and
     scored on the other, then the halves change places; the area is the mean of both halves', its
-    interval normal with DeLong's standard errors (`scoring.area_interval`). The alarm level is chosen on
-    the learning half. Every draw counts alike, so draws of unequal probability are refused.
+    interval normal on the scale of log odds with DeLong's standard errors (`scoring.area_interval`).
+    The alarm level is chosen on the learning half. Every draw counts alike, so draws of unequal
+    probability are refused.
     """
     goal = make_target(target)
     found = Problems()
@@ -179,8 +181,9 @@ def early_warning(
             for p, e, scores in zip(labels, ends, _scores(told, event, times, level), strict=True)
         )  # fmt: skip
         leads.append({"portfolio": name, "false_alarm_rate": false_alarm_rate,
-                      **_lead(told, event, ends, goal.year), "target_year": goal.year})  # fmt: skip
-        bins.extend({"portfolio": name, **row} for row in _bins(told, event, labels))
+                      **_lead(told, event, ends, goal.year, level), "lead_mass": level,
+                      "target_year": goal.year})  # fmt: skip
+        bins.extend({"portfolio": name, **row} for row in _bins(told, event, labels, level))
     import pandas as pd
 
     table, lead = pd.DataFrame(rows), pd.DataFrame(leads)
@@ -296,8 +299,9 @@ def _scores(told: Foretold | None, event: Bools, times: int, level: float) -> li
             out.append(row | dict.fromkeys(names, np.nan))
             continue
         each = [scoring.area_under_curve(told.risks[h, q], event[h]) for h in told.halves]
+        rarer = [min(event[h].sum(), (~event[h]).sum()) for h in told.halves]
         found = (
-            *scoring.area_interval([a for a, _ in each], [e for _, e in each], level),
+            *scoring.area_interval([a for a, _ in each], [e for _, e in each], rarer, level),
             scoring.brier_skill(told.risks[:, q], event, told.base),
             float(told.levels[:, q].mean()),
             float(told.alarms[event, q].mean()),
@@ -307,14 +311,20 @@ def _scores(told: Foretold | None, event: Bools, times: int, level: float) -> li
     return out
 
 
-def _lead(told: Foretold | None, event: Bools, ends: NDArray[Any], year: int) -> dict[str, float]:
+def _lead(
+    told: Foretold | None, event: Bools, ends: NDArray[Any], year: int, level: float
+) -> dict[str, float]:
     names = ("false_alarms", "hit_rate", "lead_time", "lead_low", "lead_high")
     if told is None:
         return dict.fromkeys(names, np.nan)
     ever = told.alarms.any(axis=1)
     first = year - ends[told.alarms.argmax(axis=1)].astype(float)
     warned = first[event & ever]
-    spread = (warned.mean(), *np.quantile(warned, [0.05, 0.95])) if len(warned) else (np.nan,) * 3
+    spread = (
+        (warned.mean(), *np.quantile(warned, [0.5 - level / 2.0, 0.5 + level / 2.0]))
+        if len(warned)
+        else (np.nan,) * 3
+    )
     return dict(zip(names, map(float, (ever[~event].mean(), ever[event].mean(), *spread)), strict=True))
 
 
@@ -323,13 +333,13 @@ _BIN_COLUMNS = (
 )  # fmt: skip
 
 
-def _bins(told: Foretold | None, event: Bools, labels: Sequence[str]) -> list[dict[str, Any]]:
+def _bins(told: Foretold | None, event: Bools, labels: Sequence[str], level: float) -> list[dict[str, Any]]:
     if told is None:
         return []
     return [
-        dict(zip(_BIN_COLUMNS, (label, int(row[0]), *row[1:], "Wilson", 0.9), strict=True))
+        dict(zip(_BIN_COLUMNS, (label, int(row[0]), *row[1:], "Wilson", level), strict=True))
         for q, label in enumerate(labels)
-        for row in scoring.calibration(told.risks[:, q], event, BINS)
+        for row in scoring.calibration(told.risks[:, q], event, BINS, level)
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
 from sinkrisk.errors import Problems
@@ -140,26 +140,40 @@ def area_under_curve(score: ArrayLike, event: ArrayLike) -> tuple[float, float]:
     return area, float(np.sqrt(v10.var(ddof=1) / m + v01.var(ddof=1) / n))
 
 
-def area_interval(areas: ArrayLike, errors: ArrayLike, mass: float) -> tuple[float, float, float]:
-    """Return the mean of cross-fitted areas with its normal interval, clipped to [0, 1].
+def area_interval(
+    areas: ArrayLike, errors: ArrayLike, counts: ArrayLike, mass: float
+) -> tuple[float, float, float]:
+    """Return the mean of cross-fitted areas with its interval, normal on the scale of log odds.
 
     Parameters
     ----------
     areas, errors : array_like, (half,)
         From `area_under_curve`, each of a half of the draws scored by what the other half taught.
+    counts : array_like of int, (half,)
+        Draws of the rarer kind, with the event or without, in each half.
     mass : float
 
     Notes
     -----
+    DeLong's error is 0 where no pair is told wrongly, which is not to say that none would be. With k draws
+    of the rarer kind k separate pairs are all told rightly with probability A^k at most, so that an area
+    below ``((1 - mass) / 2)^(1 / k)`` is refuted by a perfect score alone (Clopper and Pearson's bound for k
+    successes of k). No score ends above that bound, nor begins below its mirror image: what a perfect
+    score cannot show, no other can. The smaller half counts.
+
     Near chance the areas of both halves rise and fall together, both with the product of what the halves
     taught: correlation 0.8 in 400 simulated sets of pure noise. The errors are therefore averaged as if
     the areas were one; treating them as independent, intervals of 90 % lay beside chance in 24 % of those
     sets, so in 8 %. Where the signal is strong the interval is up to the root of 2 too wide.
     """
-    a, e = np.asarray(areas, dtype=float), np.asarray(errors, dtype=float)
-    half = norm.ppf(0.5 + mass / 2.0) * e.mean()
-    mean = a.mean()
-    return float(mean), float(np.clip(mean - half, 0.0, 1.0)), float(np.clip(mean + half, 0.0, 1.0))
+    mean, error = (float(np.mean(np.asarray(x, dtype=float))) for x in (areas, errors))
+    bound = (0.5 - mass / 2.0) ** (1.0 / float(np.min(counts)))
+    if mean in (0.0, 1.0):
+        return mean, min(mean, bound), max(mean, 1.0 - bound)
+    # The error of log odds, by the derivative.
+    half = norm.ppf(0.5 + mass / 2.0) * error / (mean * (1.0 - mean))
+    low, high = expit(logit(mean) - half), expit(logit(mean) + half)
+    return mean, float(min(low, bound)), float(max(high, 1.0 - bound))
 
 
 def brier_skill(risk: Floats, event: Bools, reference: Floats) -> float:
@@ -174,7 +188,7 @@ def brier_skill(risk: Floats, event: Bools, reference: Floats) -> float:
     return 1.0 - score / base if base > 0.0 else np.nan
 
 
-def calibration(risk: Floats, event: Bools, bins: int) -> Floats:
+def calibration(risk: Floats, event: Bools, bins: int, mass: float = 0.9) -> Floats:
     """Return how often the event happened where it was held so likely.
 
     Parameters
@@ -183,16 +197,18 @@ def calibration(risk: Floats, event: Bools, bins: int) -> Floats:
     event : ndarray of bool, (draw,)
     bins : int
         Of equal numbers of draws, equal risks together.
+    mass : float
+        Of the bounds.
 
     Returns
     -------
     ndarray, (bin, 5)
-        Draws, mean risk, share of events, and Wilson's 90 % bounds of that share.
+        Draws, mean risk, share of events, and Wilson's bounds of that share.
     """
     edges = np.quantile(risk, np.linspace(0.0, 1.0, bins + 1)[1:-1])
     group = np.searchsorted(edges, risk, side="left")
     rows = []
-    z = norm.ppf(0.95)
+    z = norm.ppf(0.5 + mass / 2.0)
     for g in np.unique(group):
         inside = group == g
         n, p = int(inside.sum()), float(event[inside].mean())

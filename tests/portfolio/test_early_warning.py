@@ -45,13 +45,30 @@ def test_tables_agree_with_the_risks(inputs):
         assert rows["auc"].isna().all() == (min(event[:, f].mean(), 1 - event[:, f].mean()) < 0.03)
     first = found.table.iloc[0]
     assert first["low"] <= first["auc"] <= first["high"]
-    assert first["interval_kind"] == "normal (DeLong)"
+    assert first["interval_kind"] == "logit-normal (DeLong)"
     risks = found.risks.sel(portfolio="p0", period="near_term").values
     # Both halves' areas are averaged; that of all draws together is near it.
     assert first["auc"] == pytest.approx(scoring.area_under_curve(risks, event[:, 0])[0], abs=0.05)
     bins = found.calibration.query("portfolio == 'p0' and period == 'near_term'")
     assert bins["draws"].sum() == 400
     assert "area under the curve" in found.sentence
+
+
+def test_every_interval_has_the_mass_asked_for(inputs):
+    wide, narrow = warned(inputs), warned(inputs, level=0.5)
+    for found, level in ((wide, 0.9), (narrow, 0.5)):
+        masses = [
+            *found.table["interval_mass"],
+            *found.leads["lead_mass"],
+            *found.calibration["interval_mass"],
+        ]
+        assert set(masses) == {level}
+    for name in ("table", "calibration"):
+        outer, inner = (getattr(found, name).dropna() for found in (wide, narrow))
+        assert ((outer["high"] - outer["low"]) > (inner["high"] - inner["low"])).all()
+    lead, less = (found.leads.dropna() for found in (wide, narrow))
+    assert (lead["lead_low"] <= less["lead_low"]).all()
+    assert (lead["lead_high"] >= less["lead_high"]).all()
 
 
 def halves_of(n, seed=1):
@@ -67,7 +84,7 @@ def test_a_telling_signal_is_used_and_its_lead_time_counted():
     first = np.where(event & early, 6.0, 0.0) + rng.normal(size=n)
     second = np.where(event, 6.0, 0.0) + rng.normal(size=n)
     told = alarming.foretell([first[:, None], second[:, None]], event, halves_of(n), 0.05, 1.0)
-    lead = alarming._lead(told, event, np.array([2035, 2050]), 2100)
+    lead = alarming._lead(told, event, np.array([2035, 2050]), 2100, 0.9)
     assert lead["hit_rate"] > 0.98
     # 65 years for the early half, 50 for the others; 4 standard errors of a share of about 1000 draws,
     # and the few late ones that a false alarm of the first reading catches.

@@ -47,16 +47,42 @@ def test_delong_interval_covers_as_said():
     for _ in range(300):
         event = rng.random(300) < 0.5
         area, error = area_under_curve(rng.normal(size=300) + event, event)
-        _, low, high = area_interval([area], [error], 0.9)
+        _, low, high = area_interval([area], [error], [min(event.sum(), (~event).sum())], 0.9)
         covered += low <= 0.76025 <= high
     assert 252 <= covered <= 288
 
 
 def test_interval_of_two_halves_by_hand():
-    assert area_interval([0.6, 0.8], [0.02, 0.04], 0.9) == pytest.approx(
-        (0.7, 0.7 - 1.644854 * 0.03, 0.7 + 1.644854 * 0.03), abs=1e-6
-    )
-    assert area_interval([1.0, 0.99], [0.0, 0.1], 0.9)[2] == 1.0
+    odds, reach = 0.7 / 0.3, np.exp(1.644854 * 0.03 / 0.21)
+    ends = [odds / reach / (1 + odds / reach), odds * reach / (1 + odds * reach)]
+    assert area_interval([0.6, 0.8], [0.02, 0.04], [50, 60], 0.9) == pytest.approx((0.7, *ends), abs=1e-6)
+
+
+def test_a_perfect_score_is_not_certain():
+    # 10 separate pairs all right: .05 = A^10. The smaller half counts.
+    assert area_interval([1.0, 1.0], [0.0, 0.0], [10, 40], 0.9) == (1.0, 0.05 ** (1 / 10), 1.0)
+    assert area_interval([0.0], [0.0], [10], 0.9) == pytest.approx((0.0, 0.0, 1 - 0.05 ** (1 / 10)))
+    # One pair of a hundred wrong: no surer than none, whatever DeLong's error.
+    score, event = np.r_[np.arange(10.0), 8.5 + np.arange(10.0)], np.arange(20) >= 10
+    area, error = area_under_curve(score, event)
+    assert area == 0.99
+    low, high = area_interval([area], [error], [10], 0.9)[1:]
+    assert low <= 0.05 ** (1 / 10)
+    assert 0.99 < high < 1.0
+
+
+def test_a_strong_score_is_covered():
+    # Scores of events 4 sd higher: the area is Phi(4 / sqrt 2) = .99766; with 15 of each kind most sets are
+    # told perfectly. 300 sets, a 90 % interval covers 270 times, below 252 with about 6e-4.
+    rng, event = np.random.default_rng(7), np.arange(30) < 15
+    covered = perfect = 0
+    for _ in range(300):
+        area, error = area_under_curve(rng.normal(size=30) + 4.0 * event, event)
+        _, low, high = area_interval([area], [error], [15], 0.9)
+        covered += low <= 0.99766 <= high
+        perfect += area == 1.0
+    assert perfect > 100
+    assert covered >= 252
 
 
 def test_logistic_is_the_minimum():
@@ -115,6 +141,9 @@ def test_calibration_counts_every_draw_once():
     # A true risk: of ten 90 % intervals 5 or fewer cover the mean risk with 2e-3.
     assert ((bins[:, 3] <= bins[:, 1]) & (bins[:, 1] <= bins[:, 4])).sum() >= 6
     assert len(calibration(np.full(50, 0.3), event[:50], 10)) == 1
+    # Wilson's bounds of 5 in 10 by hand: 1 / (2 sqrt(1 + n / z^2)) about a half.
+    half = calibration(np.full(10, 0.5), np.arange(10) < 5, 1, 0.5)[0]
+    assert half[4] - half[2] == pytest.approx(0.5 / np.sqrt(1 + 10 / 0.6744898**2))
 
 
 @given(st.integers(1, 4), st.floats(0.02, 0.9), st.integers(0, 1000))
