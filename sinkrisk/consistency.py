@@ -47,6 +47,12 @@ def cross_check(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) 
     for needed in ("portfolios", "budget"):
         if spec.outlook is not None and getattr(spec, needed) is None and needed not in loaded.dropped:
             found.add(f"section 'outlook' needs a section '{needed}'", **loaded.place("outlook"))
+    if spec.survey is not None and spec.portfolios is not None:
+        for period, amount in spec.portfolios.total.items():
+            if not amount > 0.0:
+                place = loaded.place("portfolios", "total", period)
+                hint = "leave out 'survey', or plan a small amount"
+                found.add("a survey needs a total in every period", got=amount, hint=hint, **place)
     known = _column("regions", "region")
     for index, name in enumerate((spec.inputs.regions if spec.inputs else None) or ()):
         if name not in known:

@@ -115,6 +115,8 @@ def prepare(loaded: LoadedSpec) -> tuple[dict[str, Any], dict[str, str]]:
     if spec.portfolios is not None:
         _attempt(found, lambda: _portfolios(loaded, memory, hashes), loaded, "portfolios")
         _attempt(found, lambda: _claims(loaded, memory), loaded, "inputs")
+        if "inputs_spec" in memory:
+            _attempt(found, lambda: _drivers(memory), loaded, "inputs")
     if spec.outlook is not None:
         _attempt(found, lambda: _outlook(loaded), loaded, "outlook")
     cross_check(loaded, memory, found)
@@ -232,6 +234,22 @@ def _portfolios(loaded: LoadedSpec, memory: dict[str, Any], hashes: dict[str, st
         _attempt(found, lambda: portfolio.plan(portfolio.load_portfolios(path), spec.total))
         raise InputError(found.found) from error
     memory["portfolios"] = [portfolio.plan(shares, spec.total)]
+
+
+def _drivers(memory: dict[str, Any]) -> None:
+    """Check what the spec fixes, replaces and cuts, before the budget that comes in last is sampled.
+
+    What it says of the budget's own drivers can only be checked once there is a budget.
+    """
+    from sinkrisk import inputs
+
+    def without_budget(given: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in given.items() if k != "budget_draw" and not k.startswith("outlook_")}
+
+    spec = memory["inputs_spec"]
+    names = ("fixed", "quantiles", "replaced", "between")
+    spec = spec.model_copy(update={n: without_budget(getattr(spec, n)) for n in names})
+    inputs.drivers(spec, network=memory.get("network"), claims=memory["claims"])
 
 
 def _outlook(loaded: LoadedSpec) -> None:

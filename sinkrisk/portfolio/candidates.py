@@ -209,6 +209,14 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     array([[0.1, 1. , 5. ]])
     """
     found = Problems()
+    if not isinstance(portfolios, xr.Dataset):
+        got, hint = type(portfolios).__name__, "read a file by load_portfolios, then plan its shares"
+        raise InputError(Problem("portfolios are no Dataset of shares", got=got, hint=hint))
+    if not isinstance(total, Mapping) or not all(
+        isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in total.values()
+    ):
+        allowed = "a number per period, GtCO2/yr"
+        raise InputError(Problem("planned totals are no numbers by period", got=total, allowed=allowed))
     if "share" not in portfolios:
         got = ", ".join(map(str, portfolios.data_vars))
         raise InputError(Problem("portfolios lack the variable 'share'", got=got))

@@ -172,6 +172,14 @@ class SurveySpec(_Strict):
     method: Literal["topsis", "vikor", "promethee"] = "topsis"
     draws: int = Field(default=1000, ge=100, le=100_000)
 
+    @field_validator("prices")
+    @classmethod
+    def _rising(cls, value: list[float]) -> list[float]:
+        pairs = zip([0.0, *value], value, strict=False)
+        if not value or not all(low < high < float("inf") for low, high in pairs):
+            raise ValueError("prices must be positive, finite and rise")
+        return value
+
 
 class DecisionSpec(_Strict):
     """What a tonne is worth and a missed one costs: the coefficients of the net benefit.
@@ -216,6 +224,24 @@ class AdaptSpec(_Strict):
     caution: float = Field(default=2.0, ge=0.0, allow_inf_nan=False)
     false_alarm_rate: float = Field(default=0.1, gt=0.0, lt=0.5)
 
+    @field_validator("candidates")
+    @classmethod
+    def _apart(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("candidates must name each portfolio once")
+        return value
+
+    @field_validator("signals")
+    @classmethod
+    def _signals(cls, value: list[str] | None) -> list[str] | None:
+        from sinkrisk.portfolio.signalling import OF_DRAWS, OF_OUTCOMES
+
+        known = [*OF_OUTCOMES, *OF_DRAWS]
+        wrong = [name for name in value or () if name.split(":")[0] not in known]
+        if wrong or value == []:
+            raise ValueError(f"unknown signals {wrong}: there are {', '.join(known)}")
+        return value
+
 
 def make_decision(decision: DecisionSpec | Mapping[str, Any]) -> DecisionSpec:
     """Return a decision section from a mapping, with every problem in one `InputError`."""
@@ -232,6 +258,9 @@ def make_target(target: TargetSpec | Mapping[str, Any]) -> TargetSpec:
 
 
 def _made[Model: BaseModel](model: type[Model], given: Mapping[str, Any], section: str) -> Model:
+    if not isinstance(given, Mapping):
+        allowed = f"a mapping with {', '.join(model.model_fields)}"
+        raise InputError(Problem(f"{section}: no mapping", got=given, allowed=allowed, key=section))
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:

@@ -315,3 +315,22 @@ def test_specs_refuse_what_makes_no_sense():
         PortfolioSpec(total={"near_term": -1.0, "mid_term": 1.0})
     with pytest.raises(ValueError, match="Extra inputs"):
         PortfolioSpec(total=TOTAL, totl=1)
+
+
+@pytest.mark.parametrize(
+    ("portfolios", "total", "message"),
+    [
+        ("mine.csv", {}, "no Dataset of shares.*load_portfolios"),
+        (None, [1, 4, 8], "no numbers by period"),
+        (None, {"near_term": "1 Gt"}, "no numbers by period"),
+        (None, {"near_term": True}, "no numbers by period"),
+    ],
+)
+def test_plans_of_something_else_are_refused(portfolios, total, message):
+    from sinkrisk.portfolio import load_portfolios, measure, plan
+
+    shares = load_portfolios(names=["phased"]) if portfolios is None else portfolios
+    with pytest.raises(InputError, match=message):
+        plan(shares, total)
+    with pytest.raises(InputError, match="target: no mapping"):
+        measure(None, target=60)

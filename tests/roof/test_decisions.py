@@ -94,6 +94,14 @@ def test_a_run_that_adapts_and_holds_plans_by_region(small_spec, tmp_path):
         ({"inputs": {"regions": ["china_est_coast"]}}, "did you mean"),
         ({"outlook": {"scenario": "wishful"}}, "unknown scenario"),
         ({"outlook": {"emissions": "none.csv"}}, "no such file"),
+        ({"survey": {"prices": [100, 50]}}, "prices must be positive, finite and rise"),
+        ({"adapt": {"candidates": ["phased", "phased"]}, "draws": 512}, "each portfolio once"),
+        (
+            {"adapt": {"candidates": ["phased", "nature_first"], "signals": ["land_snik"]}, "draws": 512},
+            "unknown signals",
+        ),
+        ({"inputs": {"fixed": {"cost__dacs": 3.0}}}, "did you mean 'cost__daccs'"),
+        ({"inputs": {"between": {"cost__daccs": [-5.0, -1.0]}}}, "cost__daccs"),
     ],
 )
 def test_faults_of_the_new_sections_are_told_before_anything_is_written(
