@@ -30,11 +30,11 @@ STEP_WORDS: dict[str, str] = {
     "avoided": "avoided emissions",
     "utilised": "fossil carbon in products",
     "uncounted": "not additional or not taken up",
+    "foregone": "foregone regrowth",
     "saturated": "turned away by full stores",
     "removed": "gross removal",
     "returned": "returned to the air",
     "process": "process emissions",
-    "foregone": "foregone regrowth",
     "non_co2": "non-CO₂ effects",
     "net": "net removal",
 }
@@ -50,10 +50,10 @@ STEP_STYLES: dict[str, tuple[str, str]] = {
     "avoided": ("#B5B5B5", "////"),
     "utilised": ("#E5BCD3", "////"),
     "uncounted": (style.GREY, ""),
+    "foregone": ("#8A5A00", ""),
     "saturated": ("#9ADBC6", ""),
     "returned": (style.VERMILION, ""),
     "process": (style.ORANGE, ""),
-    "foregone": ("#8A5A00", ""),
     "non_co2": (style.PURPLE, ""),
     "net": (style.BLUE, ""),
 }
@@ -159,7 +159,7 @@ def _losses(axes: Axes, k: int, one: dict[str, float], handles: dict[str, Any]) 
     """Draw what is left of captured carbon from nought, and what is lost from there on."""
     start = one["captured"] + max(one["coupled"], 0.0) + max(one["non_co2"], 0.0)
     for step in (
-        "avoided", "utilised", "uncounted", "saturated", "coupled", "returned", "process", "foregone",
+        "avoided", "utilised", "uncounted", "foregone", "saturated", "coupled", "returned", "process",
         "non_co2",
     ):  # fmt: skip
         length = max(-one[step], 0.0)

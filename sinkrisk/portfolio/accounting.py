@@ -159,7 +159,7 @@ def charge(
 
 @numba.njit(nogil=True, error_model="numpy")
 def disturb(q: int, active: Ints, path: Floats, length: float, w: Floats, o: Floats) -> None:
-    """State the regrowth given up and the non-CO2 effects, which may fade with the capacity's age."""
+    """State the non-CO2 effects, which may fade with the capacity's age."""
     for i in range(active.shape[0]):
         p = active[i]
         captured, fresh = o[DEPLOYED, p, q] + o[RECEIVED, p, q], 0.0
@@ -171,7 +171,6 @@ def disturb(q: int, active: Ints, path: Floats, length: float, w: Floats, o: Flo
                 w[AGE, p, r] = aged / here if here > 0.0 else 0.0
                 w[BEFORE, p, r] = here
                 fresh += here * math.exp(-w[AGE, p, r] / path[FADE, p])
-        o[FOREGONE, p, q] = path[FOREGONE_SHARE, p] * captured
         o[NON_CO2, p, q] = path[STEADY, p] * captured + path[YOUNG, p] * fresh
 
 
@@ -196,17 +195,23 @@ def store(
     q: int, active: Ints, path: Floats, pool: Floats, spot: Floats, cell: Floats, length: float,
     w: Floats, o: Floats,
 ) -> None:  # fmt: skip
-    """Enter what was captured into the ledgers; let stores fill, decay and be reversed."""
+    """Enter what was captured into the ledgers; let stores fill, decay and be reversed.
+
+    Regrowth given up is taken off what enters the store: it would have been stored in the same place, and
+    so would have decayed and burned with it. A pool of its own would be as good as permanent.
+    """
     for i in range(active.shape[0]):
         p = active[i]
         into, part = path[TO_REMOVAL, p] * path[COUNTED, p], path[FAST_SHARE, p]
-        gross, counted, away, durable, change = 0.0, 0.0, 0.0, 0.0, 0.0
+        gross, counted, given_up, away, durable, change = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for r in range(w.shape[2]):
             here, opening = w[CAPTURED, p, r] * w[YIELDS, p, r], w[SLOW, p, r] + w[FAST, p, r]
             gross += here
             if into * here + opening <= 0.0:
                 continue
-            real = into * here
+            lost = min(path[FOREGONE_SHARE, p] * w[CAPTURED, p, r], into * here)
+            real = into * here - lost
+            given_up += lost
             inflow, refused = (1.0 - part) * real, 0.0
             if spot[FULLNESS, p, r] > 0.0 and inflow > 0.0:
                 slow, refused = _saturating(
@@ -225,6 +230,7 @@ def store(
         removed, stored = counted - away, change / length
         o[COUPLED, p, q] = gross - (o[DEPLOYED, p, q] + o[RECEIVED, p, q])
         o[UNCOUNTED, p, q] = gross * path[TO_REMOVAL, p] * (1.0 - path[COUNTED, p])
+        o[FOREGONE, p, q] = given_up
         o[SATURATED, p, q] = away
         o[REMOVED, p, q] = removed
         o[STORED, p, q] = stored
@@ -232,7 +238,7 @@ def store(
         o[AVOIDED, p, q] = gross * path[TO_AVOIDED, p]
         o[UTILISED, p, q] = gross * path[TO_UTILISED, p]
         o[DURABLE, p, q] = durable
-        o[NET, p, q] = stored - o[PROCESS, p, q] - o[FOREGONE, p, q] - o[NON_CO2, p, q]
+        o[NET, p, q] = stored - o[PROCESS, p, q] - o[NON_CO2, p, q]
 
 
 @numba.njit(nogil=True, error_model="numpy")

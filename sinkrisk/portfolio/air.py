@@ -45,11 +45,11 @@ def annual_relief(outcomes: xr.Dataset, *, until: int = 2100) -> xr.DataArray:
     Returns
     -------
     DataArray, (sample, portfolio, year)
-        GtCO2/yr: net removal (``stored`` less ``process`` emissions and ``foregone`` regrowth) plus
-        avoided emissions and fossil carbon in products. The non-CO2 effects of a portfolio warm like CO2
-        but are none: they are in ``net`` and not here. A period's mean holds in each of its years; after
-        the last period nothing is deployed and every store decays to what is ``retained`` at the end
-        of 2200, each at one rate.
+        GtCO2/yr: net removal (``stored`` less ``process`` emissions) plus avoided emissions and fossil
+        carbon in products. Foregone regrowth never entered a store and so is out of ``stored`` already.
+        The non-CO2 effects of a portfolio warm like CO2 but are none: they are in ``net`` and not here.
+        A period's mean holds in each of its years; after the last period nothing is deployed and every
+        store decays to what is ``retained`` at the end of 2200, each at one rate.
 
     Raises
     ------
@@ -79,9 +79,8 @@ def annual_relief(outcomes: xr.Dataset, *, until: int = 2100) -> xr.DataArray:
         )
     found.raise_if_any()
     means = outcomes["stored"] + outcomes["avoided"] + outcomes["utilised"]
-    for name in ("process", "foregone"):
-        if name in outcomes:
-            means = means - outcomes[name]
+    if "process" in outcomes:
+        means = means - outcomes["process"]
     total = means.sum("pathway").transpose("sample", "portfolio", "period").values
     years = np.arange(start[0], until + 1)
     inside = years < end

@@ -79,14 +79,18 @@ def durable_fraction(drawn: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     DataArray, (sample, pathway, region, period)
-        1: share in the removal ledger that counts, still stored 100 years after the end of the period
+        1: share in the removal ledger that counts, less regrowth given up (``additionality x efficiency -
+        foregone_regrowth``, at least 0), still stored 100 years after the end of the period
         (`stores.store_factors`). Couplings and full stores depend on the plan and are left out.
     """
     order = ("sample", "pathway", "region", "period")
     n = drawn.sizes["sample"]
     frame = drawn
     if "classes" not in frame.variables or "class" not in frame.coords:
-        frame = frame.assigncoords_of({"classes": ("pathway", [""] * drawn.sizes["pathway"]), "class": [""]})
+        # Modes have no say here, so their classes may go; which pathways are nature stays where it is told.
+        members = frame["classes"].values if "classes" in frame.variables else [""] * frame.sizes["pathway"]
+        frame = frame.drop_dims("class", errors="ignore")
+        frame = frame.assign_coords({"classes": ("pathway", members), "class": [""]})
     if "land_sink_ratio" not in frame:
         frame = frame.assign(land_sink_ratio=("sample", np.ones(n)))
     layout = layout_of(frame)
@@ -113,7 +117,8 @@ def check_plan(drawn: xr.Dataset, portfolios: xr.Dataset) -> list[Check]:
         One, with ``passed=None`` (it informs) where some plan exceeds the potential in some draw,
         ``True`` where none does. Its table has the columns portfolio, pathway, period, planned
         (GtCO2/yr), potential_median (GtCO2/yr) and probability_beyond; for regional plans also region,
-        and each is held against the potential of its region.
+        and each is held against the potential of its region. Draws weigh by ``probability`` of `drawn`
+        where it is there.
 
     Raises
     ------
@@ -121,6 +126,22 @@ def check_plan(drawn: xr.Dataset, portfolios: xr.Dataset) -> list[Check]:
         Everything wrong with either argument, at once.
     """
     return [plan_check(drawn, validated(drawn, portfolios))]
+
+
+def _weights(drawn: xr.Dataset) -> Floats:
+    """Return the weight of each draw, equal where none is given; those of some draws need not sum to 1."""
+    n = drawn.sizes["sample"]
+    if "probability" not in drawn:
+        return np.ones(n)
+    weight = np.asarray(drawn["probability"].values, dtype=float)
+    return weight if weight.sum() > 0.0 else np.ones(n)
+
+
+def _median(ordered: Floats, mass: Floats) -> float:
+    """Return the median of sorted values with their cumulative weights: as if draws were repeated."""
+    half, slack = 0.5 * mass[-1], 1e-12 * mass[-1]
+    low, high = np.searchsorted(mass, [half - slack, half + slack], side="left")
+    return float(0.5 * (ordered[low] + ordered[high]))
 
 
 def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
@@ -132,7 +153,8 @@ def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
     arrays = arrays_of(drawn, read)
     potential = engine.scaled_potential(arrays, layout).T
     dims = [str(d) for d in planned.dims]
-    sorted_by: dict[tuple[int, ...], Floats] = {}
+    weight = _weights(drawn)
+    sorted_by: dict[tuple[int, ...], tuple[Floats, Floats]] = {}
     rows = []
     for spot in np.argwhere(planned.values > 0.0):
         at = dict(zip(dims, spot.tolist(), strict=True))
@@ -141,15 +163,17 @@ def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
             here = potential[where[0]]
             if len(where) == 2:
                 here = here * arrays["suitability_share"][:, where[0], where[1]]
-            sorted_by[where] = np.sort(here)
-        amount, there = float(planned.values[tuple(spot)]), sorted_by[where]
-        beyond = float(np.searchsorted(there, amount, side="left")) / there.size
+            order = np.argsort(here, kind="stable")
+            sorted_by[where] = here[order], np.cumsum(weight[order])
+        amount, (there, mass) = float(planned.values[tuple(spot)]), sorted_by[where]
+        below = int(np.searchsorted(there, amount, side="left"))
+        beyond = float(mass[below - 1] / mass[-1]) if below > 0 else 0.0
         if beyond > 0.0:
             rows.append(
                 {d: str(planned[d].values[at[d]]) for d in dims}
                 | {
                     "planned": amount,
-                    "potential_median": float(np.median(there)),
+                    "potential_median": _median(there, mass),
                     "probability_beyond": beyond,
                 }
             )

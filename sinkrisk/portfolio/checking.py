@@ -18,6 +18,17 @@ from sinkrisk.portfolio.variables import (
 )
 
 INPUT_COORDS = ("flow_class", "classes", "period_start", "period_length")
+CARRIED: dict[str, Variable] = {
+    "probability": Variable(),
+    "shock_correlation": Variable(low=-1.0, high=1.0),
+    "land_sink": Variable(low=-np.inf),
+    "ocean_sink": Variable(low=-np.inf),
+}
+"""Inputs that the simulation does not read itself, but what follows it does; checked where they are there,
+as is every parameter of the carbon cycle (`OUTLOOK`)."""
+
+OUTLOOK = "outlook_"
+
 _SLACK = 1e-9
 _ROWS = 8192
 """Samples looked at together: bounds the memory of the checks."""
@@ -35,6 +46,7 @@ def find_input_problems(drawn: xr.Dataset) -> Problems:
     for name, variable in INPUTS.items():
         if name in drawn:
             _check_values(found, name, drawn[name], variable)
+    _check_carried(found, drawn)
     for pathway, flow in zip(drawn["pathway"].values, drawn["flow_class"].values, strict=True):
         if flow not in FLOW_CLASSES:
             found.add("unknown flow class", got=str(flow), allowed=FLOW_CLASSES, key=str(pathway))
@@ -86,6 +98,14 @@ def _check_form(found: Problems, drawn: xr.Dataset) -> None:
     ):
         got = f"{drawn['creditable'].dtype} {drawn['creditable'].dims}"
         found.add("creditable must be true or false for each pathway", got=got, key="creditable")
+
+
+def _check_carried(found: Problems, drawn: xr.Dataset) -> None:
+    free = Variable(low=-np.inf)
+    told = {str(name): free for name in drawn.variables if str(name).startswith(OUTLOOK)}
+    for name, variable in (CARRIED | told).items():
+        if name in drawn and "sample" in drawn[name].dims:
+            _check_values(found, name, drawn[name], variable)
 
 
 def _check_values(found: Problems, name: str, values: xr.DataArray, variable: Variable) -> None:

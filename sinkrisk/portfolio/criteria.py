@@ -21,8 +21,9 @@ SMALLEST_FLOW = 1e-12
 """GtCO2 (a gram of carbon or so): below it a portfolio did nothing and a ratio has no meaning."""
 
 
-OVERHEADS: tuple[str, ...] = ("process", "foregone", "non_co2")
-"""What is taken off removal: emissions of process energy, regrowth given up, warming by other gases."""
+OVERHEADS: tuple[str, ...] = ("process", "non_co2")
+"""What is taken off removal: emissions of process energy, warming by other gases. Regrowth given up is taken
+off before storage already (`engine.simulate_block`)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Horizon:
 
     @functools.cached_property
     def overhead(self) -> xr.DataArray:
-        """GtCO2e/yr, by period: process emissions, foregone regrowth and non-CO2 effects of all pathways."""
+        """GtCO2e/yr, by period: process emissions and non-CO2 effects of all pathways."""
         parts = [self.world(name) for name in OVERHEADS if name in self.outcomes]
         return cast("xr.DataArray", sum(parts)) if parts else xr.zeros_like(self.world("durable"))
 

@@ -168,9 +168,10 @@ def block_stores(block: Block, layout: Layout) -> stores.StoreFactors:
 
 
 def counted_share(block: Block, layout: Layout) -> Floats:
-    """Return the share of captured carbon that counts as removal (s, p), 1."""
+    """Return the share of captured carbon that counts as removal (s, p), less regrowth given up, 1."""
     removal, _, _ = ledgers.ledger_shares(layout.flow_class, _get(block, "removal_share", layout))
-    return removal * _get(block, "additionality", layout) * _get(block, "efficiency", layout)
+    gross = removal * _get(block, "additionality", layout) * _get(block, "efficiency", layout)
+    return np.maximum(gross - _get(block, "foregone_regrowth", layout), 0.0)
 
 
 def _inputs(block: Block, layout: Layout) -> rows.Inputs:
@@ -349,17 +350,20 @@ def simulate_block(
        ``scarcity = 1 + scarcity * land in use / land supply`` of the region. GtCO2 times USD/t is billion
        USD, GtCO2 times GJ/t is EJ, EJ times tCO2/GJ is GtCO2 (``process``).
     7. Ledgers. The effective flow goes to removal, avoided or utilised (`ledgers.ledger_shares`). Of the
-       removal ledger ``additionality * efficiency`` counts, the rest is ``uncounted``; what a full store
-       turns away is ``saturated``: the slow pool follows ``dS/dt = g (1 - S/Smax) - k S`` with
-       ``Smax = potential * share * saturation_years`` (the potential as drawn).
-       ``c + coupled = removed + avoided + utilised + uncounted + saturated``.
+       removal ledger ``g0 = additionality * efficiency`` of it is from the air and additional, the rest
+       is ``uncounted``. ``foregone = min(foregone_regrowth * c, g0)`` per region: the regrowth given up
+       is taken off BEFORE storage, for it would have had the permanence of the store. What a full store
+       turns away of ``g0 - foregone`` is ``saturated``: the slow pool follows
+       ``dS/dt = g (1 - S/Smax) - k S`` with ``Smax = potential * share * saturation_years`` (the potential
+       as drawn).
+       ``c + coupled = removed + avoided + utilised + uncounted + foregone + saturated``.
     8. Stores (`stores.store_factors`). Two pools decay; a shock at the end of the period takes its share
        of both. ``stored`` is the net change of the stock a year, ``returned = removed - stored``.
        ``durable = removed * share left 100 years after storage``; ``retained`` is the stock at the end of
        2200.
-    9. ``foregone = foregone_regrowth * c``; ``non_co2 = c (non_co2 + non_co2_young exp(-age / fade))``,
+    9. Other gases. ``non_co2 = c (non_co2 + non_co2_young exp(-age / fade))``,
        where what was captured before is L years older and new capacity L/2 old, per pathway and region.
-       ``net = stored - process - foregone - non_co2`` in CO2 equivalents (GWP100).
+       ``net = stored - process - non_co2`` in CO2 equivalents (GWP100).
     10. ``credited``: removal of creditable pathways, issued `verification_delay` years later; what falls
         after the horizon is not credited.
     """

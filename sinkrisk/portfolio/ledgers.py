@@ -80,7 +80,7 @@ def _wrong_ledger(o: xr.Dataset) -> xr.DataArray:
     )
 
 
-_NEW = ("coupled", "uncounted", "saturated", "removed", "avoided", "utilised")
+_NEW = ("coupled", "uncounted", "foregone", "saturated", "removed", "avoided", "utilised")
 
 IDENTITIES: dict[str, tuple[tuple[str, ...], Callable[[xr.Dataset], xr.DataArray]]] = {
     "planned = deployed + reallocated + lost": (
@@ -95,11 +95,12 @@ IDENTITIES: dict[str, tuple[tuple[str, ...], Callable[[xr.Dataset], xr.DataArray
         ("received", "reallocated"),
         lambda o: o["received"].sum("pathway") - o["reallocated"].sum("pathway"),
     ),
-    "captured + coupled = removed + avoided + utilised + uncounted + saturated": (
+    "captured + coupled = removed + avoided + utilised + uncounted + foregone + saturated": (
         ("deployed", "received", *_NEW),
         lambda o: (
             (o["deployed"] + o["received"] + o["coupled"])
-            - (o["removed"] + o["avoided"] + o["utilised"] + o["uncounted"] + o["saturated"])
+            - (o["removed"] + o["avoided"] + o["utilised"])
+            - (o["uncounted"] + o["foregone"] + o["saturated"])
         ),
     ),
     "removed = stored + returned": (
@@ -108,9 +109,9 @@ IDENTITIES: dict[str, tuple[tuple[str, ...], Callable[[xr.Dataset], xr.DataArray
     ),
     "each pathway writes only into its own ledger": (("removed", "avoided", "utilised"), _wrong_ledger),
     "no carbon returns twice": (("stored",), _returned_twice),
-    "net = stored - process - foregone - non-CO2": (
-        ("net", "stored", "process", "foregone", "non_co2"),
-        lambda o: o["net"] - o["stored"] + o["process"] + o["foregone"] + o["non_co2"],
+    "net = stored - process - non-CO2": (
+        ("net", "stored", "process", "non_co2"),
+        lambda o: o["net"] - o["stored"] + o["process"] + o["non_co2"],
     ),
     "credits never run ahead of removal": (("credited", "removed"), _credited_ahead),
     "captured by region = captured by pathway": (
@@ -146,11 +147,11 @@ def check_identities(
     -------
     list of Check
         One for each of `IDENTITIES`: plans are deployed, moved or lost, and every loss has a reason;
-        what moved arrived; captured carbon is in exactly one ledger, or uncounted, or turned away by
-        full stores; removal is stored or returned, and nothing returns twice; credits never exceed
-        removal so far; sums over regions and over pathways agree. With shared resources in both
-        datasets, one more for their supply. Where `variables=` left out what an identity speaks of,
-        its check has ``passed=None`` and says so.
+        what moved arrived; captured carbon is in exactly one ledger, or uncounted, or makes up for
+        regrowth given up, or is turned away by full stores; removal is stored or returned, and
+        nothing returns twice; credits never exceed removal so far; sums over regions and over pathways
+        agree. With shared resources in both datasets, one more for their supply. Where `variables=` left
+        out what an identity speaks of, its check has ``passed=None`` and says so.
 
     Examples
     --------

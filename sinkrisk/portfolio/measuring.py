@@ -88,11 +88,12 @@ def measure(
         (one of the review's six). Computed as follows, with sums over pathways and periods:
 
         - ``net_removal_2050``, ``net_removal_2100``: cumulative net removal, see `years_until`: what
-          went into the stores less what came back, less process emissions, foregone regrowth and
-          non-CO2 effects (GWP100) of every pathway, those of avoided and utilised tonnes included;
+          went into the stores less what came back, less process emissions and non-CO2 effects
+          (GWP100) of every pathway, those of avoided and utilised tonnes included; regrowth given up on
+          the land used was taken off before storage;
           ``sequestration_rate``: the same a year, mean over the horizon;
         - ``durable_removal``: gross removal times the share still stored 100 years after storage,
-          less the same three; ``shortfall``: target less that until the target's year, at least 0;
+          less the same two; ``shortfall``: target less that until the target's year, at least 0;
         - ``storage_permanence``: the probability that a tonne removed is still stored 100 years
           later, durable over gross removal, before overheads;
         - ``avoided_emissions``, ``utilised_carbon``: the other two ledgers, apart, at capture;

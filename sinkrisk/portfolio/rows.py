@@ -19,14 +19,14 @@ Flags = NDArray[np.bool_]
 
 KERNEL_FLOWS = (
     "deployed", "reallocated", "received", "limited", "scarce", "withheld", "lost", "coupled",
-    "uncounted", "saturated", "removed", "stored", "returned", "avoided", "utilised", "cost",
-    "marginal_cost", "energy", "process", "foregone", "non_co2", "net", "durable", "credited",
+    "uncounted", "foregone", "saturated", "removed", "stored", "returned", "avoided", "utilised", "cost",
+    "marginal_cost", "energy", "process", "non_co2", "net", "durable", "credited",
 )  # fmt: skip
 """Flows (p, q) in the order of their codes below."""
 (
     DEPLOYED, REALLOCATED, RECEIVED, LIMITED, SCARCE, WITHHELD, LOST, COUPLED,
-    UNCOUNTED, SATURATED, REMOVED, STORED, RETURNED, AVOIDED, UTILISED, COST,
-    MARGINAL_COST, ENERGY, PROCESS, FOREGONE, NON_CO2, NET, DURABLE, CREDITED,
+    UNCOUNTED, FOREGONE, SATURATED, REMOVED, STORED, RETURNED, AVOIDED, UTILISED, COST,
+    MARGINAL_COST, ENERGY, PROCESS, NON_CO2, NET, DURABLE, CREDITED,
 ) = range(24)  # fmt: skip
 
 CELL_ROWS = ("available", "inverse", "fraction", "passive", "survival", "durable")

@@ -28,11 +28,11 @@ STEPS: tuple[tuple[str, str, int], ...] = (
     ("avoided", "change", -1),
     ("utilised", "change", -1),
     ("uncounted", "change", -1),
+    ("foregone", "change", -1),
     ("saturated", "change", -1),
     ("removed", "level", 1),
     ("returned", "change", -1),
     ("process", "change", -1),
-    ("foregone", "change", -1),
     ("non_co2", "change", -1),
     ("net", "level", 1),
 )
@@ -105,9 +105,9 @@ def trace_table(
 
         ``limited`` exceeds capacity, ``scarce`` finds no shared resource, ``withheld`` is held back by
         institutions; ``avoided`` and ``utilised`` are captured, but no removal; ``uncounted`` would have
-        been removed anyway or is never taken up, ``saturated`` meets full stores, ``returned`` came back
-        until the end of the horizon; ``process`` emissions, ``foregone`` regrowth and ``non_co2``
-        effects are set against what is stored.
+        been removed anyway or is never taken up, ``foregone`` makes up for regrowth given up on the land,
+        ``saturated`` meets full stores, ``returned`` came back until the end of the horizon; ``process``
+        emissions and ``non_co2`` effects are set against what is stored.
 
     Raises
     ------

@@ -124,6 +124,7 @@ FLOWS: dict[str, str] = {
     "lost": "GtCO2/yr",
     "coupled": "GtCO2/yr",
     "uncounted": "GtCO2/yr",
+    "foregone": "GtCO2/yr",
     "saturated": "GtCO2/yr",
     "removed": "GtCO2/yr",
     "stored": "GtCO2/yr",
@@ -134,7 +135,6 @@ FLOWS: dict[str, str] = {
     "marginal_cost": "billion USD/yr",
     "energy": "EJ/yr",
     "process": "GtCO2/yr",
-    "foregone": "GtCO2/yr",
     "non_co2": "GtCO2e/yr",
     "net": "GtCO2e/yr",
     "durable": "GtCO2/yr",
@@ -152,8 +152,9 @@ OTHERS: dict[str, tuple[tuple[str, ...], str]] = {
 """Outcomes of other dims (after sample and portfolio), and their units."""
 
 NOTES: dict[str, str] = {
-    "net": "stored less process emissions, foregone regrowth and non-CO2 effects; GWP100",
+    "net": "stored less process emissions and non-CO2 effects; GWP100",
     "non_co2": "GWP100, warming positive",
+    "foregone": "regrowth given up on the land used, taken off before storage",
     "retained": "stock of the removal ledger at the end of 2200",
     "resource_used": "each resource in the unit that the coordinate resource_unit names",
 }

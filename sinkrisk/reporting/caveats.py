@@ -282,9 +282,9 @@ GLOSSARY: list[tuple[str, str]] = [
     ("Driver", "One uncertain input of the chain; drivers are independent and analysed by group."),
     (
         "Durable removal",
-        "Gross removal times the share still stored 100 years after it was stored, by decay, leakage, the "
-        "shocks drawn until the end of the horizon and the hazard expected after it; less process emissions, "
-        "foregone regrowth and non-CO₂ effects.",
+        "Gross removal, after foregone regrowth, times the share still stored 100 years after it was stored, "
+        "by decay, leakage, the shocks drawn until the end of the horizon and the hazard expected after it; "
+        "less process emissions and non-CO₂ effects.",
     ),
     (
         "Equal-tailed interval",

@@ -54,8 +54,8 @@ def tracing_section(collected: Collected) -> Section:
         traced_text(collected),
         "A planned tonne may find no capacity, no shared resource, or no institutions that let it happen; "
         "what passive redundancy frees may move to another pathway. What is captured may be no removal, no "
-        "addition, or return to the air; what is stored pays for process emissions, foregone regrowth and "
-        "non-CO₂ effects. Nothing is counted twice: the steps add up in every draw.",
+        "addition, make up for regrowth given up on its land, or return to the air; what is stored pays for "
+        "process emissions and non-CO₂ effects. Nothing is counted twice: the steps add up in every draw.",
     ]
     net = table[table["step"] == "net"].set_index("portfolio")["mean"]
     best = str(net.idxmax())

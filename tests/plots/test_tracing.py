@@ -9,14 +9,14 @@ from sinkrisk import plots
 from sinkrisk.errors import InputError
 
 STEPS = {
-    "mixed": (100, -40, -1, -29, 30, 5, 2, -3, 0, -4, -1, 24, -6, -2, -1, -3, 12),
+    "mixed": (100, -40, -1, -29, 30, 5, 2, -3, 0, -4, -1, -1, 23, -6, -2, -3, 12),
     # Losses exceed what is stored: net removal is negative; non-CO2 effects cool.
-    "drained": (50, -30, 0, -10, 10, 0, 0, 0, 0, -2, 0, 8, -6, -1, -4, 1, -2),
+    "drained": (50, -30, 0, -10, 10, 0, 0, 0, 0, -2, -1, 0, 7, -6, -4, 1, -2),
     "empty": (0,) * 17,
 }
 NAMES = (
     "planned", "limited", "scarce", "withheld", "captured", "reallocated", "coupled", "avoided", "utilised",
-    "uncounted", "saturated", "removed", "returned", "process", "foregone", "non_co2", "net",
+    "uncounted", "foregone", "saturated", "removed", "returned", "process", "non_co2", "net",
 )  # fmt: skip
 LEVELS = ("planned", "captured", "removed", "net")
 

@@ -10,8 +10,8 @@ from .conftest import PERIODS, REGIONS
 PATHWAYS = ["daccs", "forests", "point_source_ccs"]
 FLOWS = (
     "planned", "deployed", "reallocated", "received", "limited", "scarce", "withheld", "lost", "coupled",
-    "uncounted", "saturated", "removed", "stored", "returned", "avoided", "utilised", "cost",
-    "marginal_cost", "energy", "process", "foregone", "non_co2", "net", "durable", "credited",
+    "uncounted", "foregone", "saturated", "removed", "stored", "returned", "avoided", "utilised", "cost",
+    "marginal_cost", "energy", "process", "non_co2", "net", "durable", "credited",
 )  # fmt: skip
 
 

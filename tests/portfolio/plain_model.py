@@ -219,8 +219,10 @@ def plain_simulate(
             else d["grid_intensity"]
         )
         process = energy * grid
-        counted = effective * d["share_removal"] * d["additionality"] * d["efficiency"]
-        uncounted = effective * d["share_removal"] - counted
+        real = effective * d["share_removal"] * d["additionality"] * d["efficiency"]
+        uncounted = effective * d["share_removal"] - real
+        foregone = np.minimum(d["foregone_regrowth"] * captured, real)
+        counted = real - foregone
         inflow = (1.0 - d["fast_share"]) * counted
         most = d["potential"] * d["suitability_share"] * d["saturation_years"]
         pull = _ratio(inflow, most.where(np.isfinite(most), 0.0) + zero)
@@ -255,7 +257,6 @@ def plain_simulate(
         age = _ratio((age + length) * older + 0.5 * length * grew, captured)
         before = captured
         non_co2 = captured * (d["non_co2"] + d["non_co2_young"] * np.exp(-age / d["non_co2_fade"]))
-        foregone = d["foregone_regrowth"] * captured
         flows = {
             "deployed": going, "reallocated": moved, "received": gain, "limited": limited, "scarce": scarce,
             "withheld": withheld, "lost": limited + scarce + withheld, "coupled": coupled,
@@ -263,7 +264,7 @@ def plain_simulate(
             "returned": removed - stored, "avoided": effective * d["share_avoided"],
             "utilised": effective * d["share_utilised"], "cost": cost, "marginal_cost": marginal,
             "energy": energy, "process": process, "foregone": foregone, "non_co2": non_co2,
-            "net": stored - process - foregone - non_co2, "durable": removed * chance,
+            "net": stored - process - non_co2, "durable": removed * chance,
         }  # fmt: skip
         for name, values in flows.items():
             if only is None or name in only:

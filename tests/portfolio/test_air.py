@@ -51,7 +51,8 @@ def test_years_add_up_to_the_periods():
     relief = annual_relief(outcomes)
     assert relief["year"].values.tolist() == list(range(2025, 2101))
     net = outcomes["stored"] + outcomes["avoided"] + outcomes["utilised"]
-    net = (net - outcomes["process"] - outcomes["foregone"]).sum("pathway")
+    # Foregone regrowth never entered a store: what is stored is without it.
+    net = (net - outcomes["process"]).sum("pathway")
     for q, (start, length) in enumerate(zip(STARTS, LENGTHS, strict=True)):
         years = relief.sel(year=slice(start, start + length - 1))
         assert years.sizes["year"] == length
@@ -90,10 +91,10 @@ def test_the_air_closes_in_every_draw(closed):
 
 
 def test_removal_weakens_the_sinks_and_nothing_changes_nothing(closed):
-    nothing = dict.fromkeys(("stored", "avoided", "utilised", "process", "foregone"), 0.0)
+    nothing = dict.fromkeys(("stored", "avoided", "utilised", "process"), 0.0)
     still = project_air(outcomes_of(**nothing), closed, rng=1)
     np.testing.assert_allclose(still["net_effect"], 0.0, atol=1e-9)
-    out = project_air(outcomes_of(process=0.0, foregone=0.0), closed, rng=1)
+    out = project_air(outcomes_of(process=0.0), closed, rng=1)
     gross = (out["relief_cumulative"] * 12.0 / 44.0).sel(year=2100)
     effect = -out["net_effect"].sel(year=2100)
     assert bool(((effect > 0.2 * gross) & (effect < gross)).all())

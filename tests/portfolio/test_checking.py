@@ -76,6 +76,18 @@ def credit(d):
     d["creditable"] = "pathway", ["yes"] * d.sizes["pathway"]
 
 
+def no_probability(d):
+    d["probability"] = "sample", [np.nan, *[1.0 / 7.0] * 7]
+
+
+def negative_probability(d):
+    d["probability"] = "sample", [-1.0, *[2.0 / 7.0] * 7]
+
+
+def no_outlook(d):
+    d["outlook_warming_present"] = "sample", [np.nan, *[1.2] * 7]
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -98,6 +110,9 @@ def credit(d):
         (kind, "unknown kind of coupling: got 'yields'.*did you mean 'yield'"),
         (itself, "a pathway is coupled with itself: got 'beccs'"),
         (credit, "creditable must be true or false"),
+        (no_probability, "'probability': NaN or infinite inputs: .*1 of 8"),
+        (negative_probability, "'probability': negative inputs"),
+        (no_outlook, "'outlook_warming_present': NaN or infinite inputs"),
     ],
 )
 def test_bad_optional_inputs_are_named(spoil, message):
@@ -105,6 +120,17 @@ def test_bad_optional_inputs_are_named(spoil, message):
     plan = random_plans(drawn)
     spoil(drawn)
     with pytest.raises(InputError, match=message):
+        portfolio.simulate(drawn, plan)
+
+
+@pytest.mark.parametrize("name", ["shock_correlation", "land_sink", "ocean_sink"])
+def test_what_the_simulation_hands_on_is_a_number(name):
+    drawn = full_drawn(8)
+    plan = random_plans(drawn)
+    drawn[name] = "sample", np.full(8, -0.5)
+    portfolio.simulate(drawn, plan)
+    drawn[name][6] = np.nan
+    with pytest.raises(InputError, match=f"'{name}': NaN or infinite inputs: .*the first at sample 6"):
         portfolio.simulate(drawn, plan)
 
 

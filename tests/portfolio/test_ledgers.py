@@ -58,7 +58,17 @@ def test_point_source_ccs_alone_removes_nothing_with_everything_on():
     drawn = full_drawn(100, seed=3)
     drawn["reallocation_headroom"][:] = 0.0
     out = portfolio.simulate(drawn, plans(drawn, {"ccs": {"point_source_ccs": 4.0}}))
-    for name in ("removed", "stored", "returned", "durable", "credited", "utilised", "uncounted", "retained"):
+    for name in (
+        "removed",
+        "stored",
+        "returned",
+        "durable",
+        "credited",
+        "utilised",
+        "uncounted",
+        "foregone",
+        "retained",
+    ):
         assert float(abs(out[name]).max()) == 0.0, name
     assert float(out["avoided"].max()) > 0.0
     supply = drawn["resource_supply"].sel(resource="point_co2").sum("region")
@@ -69,11 +79,11 @@ BREAKS = {
     "planned = deployed + reallocated + lost": "planned",
     "lost = limited + scarce + withheld": "scarce",
     "received = reallocated": "received",
-    "captured + coupled = removed + avoided + utilised + uncounted + saturated": "saturated",
+    "captured + coupled = removed + avoided + utilised + uncounted + foregone + saturated": "saturated",
     "removed = stored + returned": "returned",
     "each pathway writes only into its own ledger": "avoided",
     "no carbon returns twice": "stored",
-    "net = stored - process - foregone - non-CO2": "net",
+    "net = stored - process - non-CO2": "net",
     "credits never run ahead of removal": "credited",
     "captured by region = captured by pathway": "captured_in",
     "cost by region = cost by pathway": "cost_in",

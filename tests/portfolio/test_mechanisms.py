@@ -223,8 +223,47 @@ def test_foregone_regrowth_and_lasting_non_co2_effects_lower_the_net():
         with_path(simple_drawn("forests"), foregone_regrowth=0.1, non_co2=0.05), {"p": {"forests": 4.0}}
     ).sel(pathway="forests")
     np.testing.assert_allclose(out["foregone"], 0.4)
+    np.testing.assert_allclose(out["removed"], 3.6)
     np.testing.assert_allclose(out["non_co2"], 0.2)
     np.testing.assert_allclose(out["net"], 3.4)
+
+
+def decaying(**values):
+    """A forest that leaks, burns and fills up, so that what it removes is anything but permanent."""
+    drawn = simple_drawn("forests", half_life=60.0, leakage_rate=0.002, reversal_loss=0.3)
+    drawn["shock"].loc[{"period": "mid_term"}] = True
+    drawn["late_hazard"] = ("sample", "region"), [[0.01, 0.02, 0.0]]
+    drawn = with_path(drawn, fast_share=0.2, fast_half_life=8.0, **values)
+    return run(drawn, {"p": {"forests": [2.0, 5.0, 3.0]}}).sel(pathway="forests")
+
+
+def test_a_forest_in_the_place_of_a_forest_does_nothing():
+    out = decaying(foregone_regrowth=1.0, additionality=1.0, saturation_years=20.0)
+    for name in ("removed", "stored", "returned", "durable", "net", "credited", "saturated", "uncounted"):
+        assert float(abs(out[name]).max()) == 0.0, name
+    assert float(out["retained"]) == 0.0
+    np.testing.assert_array_equal(out["foregone"], [2.0, 5.0, 3.0])
+    np.testing.assert_array_equal(out["planned"], [2.0, 5.0, 3.0])
+
+
+def test_regrowth_given_up_is_as_permanent_as_the_store():
+    whole, part = decaying(), decaying(foregone_regrowth=0.25)
+    for name in ("removed", "stored", "returned", "durable", "net", "retained"):
+        np.testing.assert_allclose(part[name], 0.75 * whole[name], rtol=1e-12, atol=1e-15, err_msg=name)
+    np.testing.assert_allclose(whole["durable"] - part["durable"], 0.25 * whole["durable"], rtol=1e-12)
+
+
+def test_no_more_regrowth_is_given_up_than_is_removed():
+    drawn = with_path(simple_drawn("forests"), foregone_regrowth=0.5, additionality=0.8, efficiency=0.5)
+    out = run(drawn, {"p": {"forests": 3.0}}).sel(pathway="forests")
+    np.testing.assert_allclose(out["foregone"], 1.2)
+    np.testing.assert_allclose(out["uncounted"], 1.8)
+    assert float(abs(out["removed"]).max()) == 0.0
+    # What is not in the ledger of removal gives up nothing.
+    drawn = with_path(simple_drawn("point_source_ccs"), foregone_regrowth=0.5)
+    out = run(drawn, {"p": {"point_source_ccs": 3.0}}).sel(pathway="point_source_ccs")
+    assert float(abs(out["foregone"]).max()) == 0.0
+    np.testing.assert_allclose(out["avoided"], 3.0)
 
 
 def test_the_methane_of_young_capacity_fades_with_its_age():

@@ -45,7 +45,7 @@ def everything_on(n: int = 32, seed: int = 0) -> xr.Dataset:
         "experience": (own, often(flat(0.0, 2.0, w), 0.0)),
         "cost_floor": (own, flat(0.0, 0.8, w)), "scarcity": (own, flat(0.0, 1.0, w)),
         "grid_intensity": (("sample", "region", "period"), flat(0.0, 0.1, r, q)),
-        "foregone_regrowth": (own, flat(0.0, 0.2, w)), "non_co2": (own, flat(-0.1, 0.3, w)),
+        "foregone_regrowth": (own, flat(0.0, 0.6, w)), "non_co2": (own, flat(-0.1, 0.3, w)),
         "non_co2_young": (own, flat(0.0, 0.5, w)), "non_co2_fade": (own, often(flat(5.0, 50.0, w), np.inf)),
         "fast_share": (own, often(flat(0.0, 0.5, w), 0.0)),
         "fast_half_life": (own, often(flat(1.0, 20.0, w), np.inf)),

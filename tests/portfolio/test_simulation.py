@@ -33,7 +33,9 @@ def test_nothing_is_lost_or_counted_twice(seed, passive):
 def test_the_stage_records_conservation_and_plans_beyond_the_potential(tmp_path, monkeypatch):
     drawn = build_drawn(20)
     plan = plans(drawn, {"a": {"daccs": 100.0}})
-    context = SimpleNamespace(memory={"portfolios": [plan]}, artefact=lambda name, read: drawn)
+    context = SimpleNamespace(
+        memory={"portfolios": [plan]}, artefact=lambda name, read: drawn, spec=SimpleNamespace(level=0.9)
+    )
     output = stages._simulate(context, tmp_path)
     *conserved, beyond = output.checks
     assert [c.passed for c in conserved] == [True] * 11
@@ -52,7 +54,7 @@ def test_the_check_sees_a_broken_ledger():
     broken = out.assign(removed=out["removed"] + out["avoided"])
     failed = [c.name for c in portfolio.check_identities(broken) if not c.passed]
     assert failed == [
-        "captured + coupled = removed + avoided + utilised + uncounted + saturated",
+        "captured + coupled = removed + avoided + utilised + uncounted + foregone + saturated",
         "removed = stored + returned",
         "each pathway writes only into its own ledger",
     ]

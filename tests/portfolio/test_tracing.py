@@ -41,15 +41,15 @@ def test_steps_are_counted_by_hand():
             "planned": [4.0, 2.0, 1.0], "deployed": [1.0, 1.0, 0.5], "received": [0.0, 0.2, 0.0],
             "reallocated": [0.2, 0.0, 0.0], "limited": [2.0, 0.5, 0.25], "scarce": [0.3, 0.1, 0.0],
             "withheld": [0.5, 0.4, 0.25], "avoided": [0.0, 0.0, 0.5], "removed": [1.0, 1.0, 0.0],
-            "uncounted": [0.0, 0.2, 0.0], "returned": [0.1, 0.3, 0.0], "process": [0.05, 0.0, 0.0],
-            "net": [0.85, 0.7, 0.0],
+            "uncounted": [0.0, 0.1, 0.0], "foregone": [0.0, 0.1, 0.0], "returned": [0.1, 0.3, 0.0],
+            "process": [0.05, 0.0, 0.0], "net": [0.85, 0.7, 0.0],
         }
     )  # fmt: skip
     table = portfolio.trace_table(made)
     by_hand = {
         "planned": 7.0, "limited": -2.75, "scarce": -0.4, "withheld": -1.15, "captured": 2.7,
-        "reallocated": 0.2, "coupled": 0.0, "avoided": -0.5, "utilised": 0.0, "uncounted": -0.2,
-        "saturated": 0.0, "removed": 2.0, "returned": -0.4, "process": -0.05, "foregone": 0.0,
+        "reallocated": 0.2, "coupled": 0.0, "avoided": -0.5, "utilised": 0.0, "uncounted": -0.1,
+        "foregone": -0.1, "saturated": 0.0, "removed": 2.0, "returned": -0.4, "process": -0.05,
         "non_co2": 0.0, "net": 1.55,
     }  # fmt: skip
     assert table["step"].tolist() == list(by_hand)
