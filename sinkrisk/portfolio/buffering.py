@@ -187,7 +187,8 @@ def carbon_at_risk(
         extra_decoupled with _low and _high: the same promise where regions' shocks strike apart, NaN
         where not simulated; loss_share (of the gross removal, at the level); extra_certain, gap_certain
         (GtCO2): if the removed amount were certain and losses alone varied, what must be removed beyond
-        `promised` and beyond `removed`; level, interval_kind, interval_mass, unit.
+        `promised` and beyond `removed`, and the first where shocks strike apart,
+        extra_certain_decoupled; level, interval_kind, interval_mass, unit.
 
     Raises
     ------
@@ -239,7 +240,8 @@ def carbon_at_risk(
     for f, name in enumerate(names):
         found = stocked(sums, f, weight, promised)
         free = stocked(other, apart[name], other_weight, found.promised) if name in apart else None
-        three = (np.nan,) * 3 if free is None else (free.extra, free.low, free.high)
+        nothing = (np.nan,) * 4
+        four = nothing if free is None else (free.extra, free.low, free.high, free.extra_certain)
         rows.append(
             {
                 "portfolio": name,
@@ -250,13 +252,12 @@ def carbon_at_risk(
                 "extra": found.extra,
                 "extra_low": found.low,
                 "extra_high": found.high,
-                **dict(
-                    zip(
-                        ("extra_decoupled", "extra_decoupled_low", "extra_decoupled_high"), three, strict=True
-                    )
-                ),
+                "extra_decoupled": four[0],
+                "extra_decoupled_low": four[1],
+                "extra_decoupled_high": four[2],
                 "loss_share": found.loss_share,
                 "extra_certain": found.extra_certain,
+                "extra_certain_decoupled": four[3],
                 "gap_certain": found.gap_certain,
                 "level": level,
                 "interval_kind": INTERVAL,

@@ -42,7 +42,7 @@ def deployable(drawn: xr.Dataset) -> xr.DataArray:
     there = capacity(drawn)
     flow = there["available"] * there["deployable_fraction"]
     spread = drawn["suitability_share"].broadcast_like(flow).transpose(*flow.dims)
-    return cast("xr.DataArray", flow.where(flow.sum(["region", "period"]) > 0.0, spread))
+    return flow.where(flow.sum(["region", "period"]) > 0.0, spread)
 
 
 def _mean(x: xr.DataArray, flow: xr.DataArray, drawn: xr.Dataset) -> xr.DataArray:
@@ -122,7 +122,7 @@ def other_gases(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
     fresh = []
     for q, length in enumerate(drawn["period_length"].values.astype(float)):
         here = flow.isel(period=q, drop=True)
-        kept = xr.where(here < before, here, before)
+        kept = here.where(here < before, before)
         aged = (age + length) * kept + 0.5 * length * (here - kept)
         age = (aged / here.where(here > 0.0)).fillna(0.0)
         before = here

@@ -16,6 +16,11 @@ class Source:
 
 
 _INTERVAL = ("interval_kind", "interval_mass")
+_AT_RISK = (
+    "removed", "promised", "kept", "extra", "extra_low", "extra_high", "extra_decoupled",
+    "extra_decoupled_low", "extra_decoupled_high", "extra_certain", "extra_certain_decoupled",
+    "gap_certain", "level", "interval_mass",
+)  # fmt: skip
 
 SOURCES: dict[str, Source] = {
     "budget": Source(
@@ -113,14 +118,14 @@ SOURCES: dict[str, Source] = {
     "credits": Source(
         "credits.csv",
         "survey",
-        ("pathway", "factor", "median", "low", "high", *_INTERVAL),
+        ("pathway", "factor", "kind", "median", "low", "high", *_INTERVAL),
         ("median", "low", "high", "interval_mass"),
     ),
     "exchange_rates": Source(
         "exchange_rates.csv",
         "survey",
-        ("pathway", "other", "median", "low", "high", *_INTERVAL),
-        ("median", "low", "high", "interval_mass"),
+        ("pathway", "other", "median", "low", "high", "probability_defined", *_INTERVAL),
+        ("median", "low", "high", "probability_defined", "interval_mass"),
     ),
     "air": Source(
         "air.csv",
@@ -155,13 +160,8 @@ SOURCES: dict[str, Source] = {
     "carbon_at_risk": Source(
         "carbon_at_risk.csv",
         "decide",
-        (
-            "portfolio", "removed", "promised", "extra", "extra_decoupled", "loss_share",
-            "loss_share_decoupled", "level", "unit",
-        ),
-        (
-            "removed", "promised", "extra", "extra_decoupled", "loss_share", "loss_share_decoupled", "level",
-        ),
+        ("portfolio", *_AT_RISK, "unit", "interval_kind"),
+        _AT_RISK,
     ),
     "adaptation": Source(
         "adaptation.csv",

@@ -41,6 +41,7 @@ def test_carbon_at_risk_of_two_stores():
     assert table["extra"] == pytest.approx(152.0 * (0.94 / 0.4 - 1.0))
     assert table["extra_decoupled"] == pytest.approx(152.0 * (0.94 / 0.7 - 1.0))
     assert table["extra_certain"] == pytest.approx(kept * 0.6 / 0.4)
+    assert table["extra_certain_decoupled"] == pytest.approx(kept * 0.3 / 0.7)
     assert table["gap_certain"] == pytest.approx(table["extra"])
     fixed = portfolio.carbon_at_risk(together, level=0.95, promised=100.0).iloc[0]
     assert fixed["extra"] == pytest.approx(152.0 * (100.0 / 60.8 - 1.0))

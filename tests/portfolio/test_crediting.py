@@ -111,8 +111,9 @@ def test_a_discount_is_what_the_simulation_keeps_of_a_pathway_alone():
     # A plan above all capacity fails by what it lacks, and full stores depend on the plan.
     drawn["setback"][...] = 0.0
     drawn["saturation_years"][...] = np.inf
-    drawn["foregone_regrowth"][...] = 0.0
     drawn["grid_intensity"] = drawn["grid_intensity"] * 2.0
+    # The simulation takes no more regrowth off than there is to store: stay within.
+    drawn["foregone_regrowth"] = drawn["foregone_regrowth"] * drawn["additionality"] * drawn["efficiency"]
     names = ["beccs", "daccs", "biochar", "enhanced_weathering", "forests"]
     got = portfolio.credit_discounts(drawn, leave_out=TONNES_ALONE)["discount"].sel(pathway=names)
     expected = engine_share(drawn, names)

@@ -252,7 +252,8 @@ def survey() -> dict[str, pd.DataFrame]:
         for price in (50.0, 100.0, 200.0, 800.0)
     ]
     worth = {"forests": (0.2, 0.1, 0.3), "daccs": (0.8, 0.7, 0.9)}
-    factors = [(p, f, *v) for p, v in worth.items() for f in ("durability", "discount")]
+    kinds = {"durability": "factor", "process_energy": "charge", "discount": "whole"}
+    factors = [(p, f, kind, *v) for p, v in worth.items() for f, kind in kinds.items()]
     rates = [("forests", "daccs", 0.25, 0.1, 0.5), ("daccs", "forests", 4.0, 2.0, 9.0)]
     band = ["median", "low", "high"]
     return {
@@ -261,8 +262,10 @@ def survey() -> dict[str, pd.DataFrame]:
         "abatement.csv": pd.DataFrame(curves, columns=["region", "period", "price", *band]).assign(
             unit="GtCO2/yr", **BANDED
         ),
-        "credits.csv": pd.DataFrame(factors, columns=["pathway", "factor", *band]).assign(**BANDED),
-        "exchange_rates.csv": pd.DataFrame(rates, columns=["pathway", "other", *band]).assign(**BANDED),
+        "credits.csv": pd.DataFrame(factors, columns=["pathway", "factor", "kind", *band]).assign(**BANDED),
+        "exchange_rates.csv": pd.DataFrame(rates, columns=["pathway", "other", *band]).assign(
+            probability_defined=0.98, **BANDED
+        ),
     }
 
 
@@ -333,13 +336,18 @@ def decided() -> dict[str, pd.DataFrame]:
     learned = [("trl", 40.0, 35.0, 5.0, 20.0, True), ("mode", -3.0, 8.0, 4.0, 15.0, False)]
     held = [
         ("mixed", "forests", 10.0, 0.5, 0.3), ("mixed", "daccs", 30.0, 0.1, 0.05),
-        ("trees", "forests", 20.0, 1.2, 1.1),
+        ("trees", "forests", 20.0, 0.9, 0.9),
     ]  # fmt: skip
-    pools = [("mixed", "pool", 40.0, 0.2, 0.15, 0.25), ("trees", "pool", 20.0, 1.2, 1.1, 0.0)]
+    pools = [("mixed", "pool", 40.0, 0.2, 0.15, 0.25), ("trees", "pool", 20.0, 0.9, 0.9, 0.0)]
     columns_of_buffers = ["portfolio", "pathway", "removed", "own_share", "pooled_share", "saved"]
-    risk = [("mixed", 40.0, 38.0, 5.0, 4.0, 0.12, 0.1), ("trees", 20.0, 12.0, 9.0, 8.5, 0.4, 0.39)]
+    risk = [
+        ("mixed", 40.0, 38.0, 33.0, 6.0, 5.0, 7.0, np.nan, np.nan, np.nan, 3.0, np.nan, 1.0),
+        ("trees", 20.0, 12.0, 8.0, 10.0, 9.0, 11.5, 8.5, 8.0, 9.0, 6.0, 5.5, -2.0),
+    ]
     columns_of_risk = [
-        "portfolio", "removed", "promised", "extra", "extra_decoupled", "loss_share", "loss_share_decoupled",
+        "portfolio", "removed", "promised", "kept", "extra", "extra_low", "extra_high", "extra_decoupled",
+        "extra_decoupled_low", "extra_decoupled_high", "extra_certain", "extra_certain_decoupled",
+        "gap_certain",
     ]  # fmt: skip
     return {
         "decision.csv": pd.DataFrame(rows, columns=columns).assign(tail_mass=1 - 0.95, **money, **BANDED),
@@ -349,7 +357,9 @@ def decided() -> dict[str, pd.DataFrame]:
         "buffers.csv": pd.DataFrame(
             [(*row, np.nan) for row in held] + pools, columns=columns_of_buffers
         ).assign(unit="GtCO2", tail_mass=1 - 0.95),
-        "carbon_at_risk.csv": pd.DataFrame(risk, columns=columns_of_risk).assign(level=0.95, unit="GtCO2"),
+        "carbon_at_risk.csv": pd.DataFrame(risk, columns=columns_of_risk).assign(
+            level=0.95, unit="GtCO2", interval_kind="percentile bootstrap", interval_mass=0.9
+        ),
     }
 
 

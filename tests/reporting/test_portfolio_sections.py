@@ -103,11 +103,13 @@ def test_credits(page):
     text = section_of(page, "Credits")
     assert "DACCS keeps most, 0.80 (0.70 to 0.90), forests least, 0.20 (0.10 to 0.30)" in text
     assert "one credit of DACCS is worth 4.0 (2.0 to 9.0) credits of forests" in text
-    assert "between 15 % (“Mixed & broad”) and 110 % (“Trees only”) of the tonnes removed" in text
+    assert "over the 98 % of draws in which it is defined): to exchange them one for one" in text
+    assert "between 15 % (“Mixed & broad”) and 90 % (“Trees only”) of its credits" in text
     assert "Pooling saves up to 25 % of the buffers" in text
-    assert "Buffers above 100 % (“Trees only”, apart)" in text
-    assert "“Trees only” would have to remove 9.00 GtCO₂ more, 8.50 if shocks struck" in text
-    assert "Mixed & broad 40.0 38.0 5.0 (12 %) 4.0 (10 %)" in text
+    assert "“Trees only” would have to add 10.0 (9.00 to 11.5) GtCO₂ of the same mix" in text
+    assert "if regions' shocks struck apart, 8.50 (8.00 to 9.00); no portfolio more" in text
+    assert "were removal certain, 6.00 GtCO₂ beyond what is promised would do, 5.50 if" in text
+    assert "Mixed & broad 40.0 38.0 33.0 6.0 (5.0 to 7.0) – 3.0 – 1.0" in text
 
 
 def test_deciding_again(page):
