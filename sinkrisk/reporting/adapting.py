@@ -6,6 +6,7 @@ import pandas as pd
 
 from sinkrisk import plots
 from sinkrisk.plots.labels import sentence_case
+from sinkrisk.portfolio.adaptive_tables import MOST_REFUSED
 from sinkrisk.reporting.blocks import Block, Column, Picture, Section, Table
 from sinkrisk.reporting.choices import named, names_of
 from sinkrisk.reporting.collecting import Collected
@@ -31,7 +32,17 @@ def adapting_section(collected: Collected) -> Section:
     unit, interval = unit_text(raw["unit"].iloc[0]), interval_of(raw)
     rows = {str(r["policy"]): r for r in raw.to_dict("records")}
     rolling, perfect = rows.get("rolling"), rows.get("perfect")
-    if rolling is not None:
+    refused = _refused(collected)
+    if refused > MOST_REFUSED:
+        text = (
+            "What deciding again in every period adds to the best fixed plan is not estimable from these "
+            f"draws: {percent(refused)} of the later decisions rest on too few effective draws and keep to "
+            "the fixed plan, so that the gains in the table are hardly those of deciding again"
+        )
+        if perfect is not None:
+            text += f". Perfect information would add {significant(perfect['gain'])} {unit}"
+        section.sentences.append(text + ".")
+    elif rolling is not None:
         clear = rolling["gain_low"] > 0.0
         text = (
             "Deciding again in every period by what monitoring shows "
@@ -69,6 +80,16 @@ def adapting_section(collected: Collected) -> Section:
     section.blocks += _map(collected, names_of(collected))
     section.blocks += _warning(collected, section)
     return section
+
+
+def _refused(collected: Collected) -> float:
+    """Return the share of the rolling policy's later decisions that were refused, 0 where no table says."""
+    table = collected.table("decisions")
+    if table is None:
+        return 0.0
+    # The first decision rests on all draws and has no effective number.
+    later = table[(table["policy"] == "rolling") & table["ess"].notna()]
+    return 0.0 if later.empty else float(later["refused"].mean())
 
 
 def _map(collected: Collected, names: dict[str, str]) -> list[Block]:
@@ -131,11 +152,12 @@ def _warning(collected: Collected, section: Section) -> list[Block]:
     ]
     if lead is not None:
         times = named(lead, names_of(collected))
+        mass = float(lead["lead_mass"].iloc[0]) if "lead_mass" in lead else 0.9
         blocks.append(
             Table(
                 "Alarms at the accepted share of false ones: share of misses that are foretold, and years "
-                "from the alarm to the target year (mean, in brackets 5 % and 95 % quantiles over draws). "
-                "A dash: nothing to warn of. From lead_times.csv.",
+                f"from the alarm to the target year (mean, in brackets the {percent(mass)} equal-tailed "
+                "interval over draws). A dash: nothing to warn of. From lead_times.csv.",
                 [
                     Column("Portfolio", False), Column("False alarms"), Column("Foretold"),
                     Column("Lead, years"),

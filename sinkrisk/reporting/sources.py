@@ -175,6 +175,9 @@ SOURCES: dict[str, Source] = {
             "cvar_gain_high", "interval_mass",
         ),
     ),
+    "decisions": Source(
+        "decisions.csv", "adapt", ("policy", "period", "ess", "refused"), ("ess", "refused")
+    ),
     "flows": Source(
         "flows.csv", "adapt", ("policy", "period", "next_period", "from", "to", "share"), ("share",)
     ),

@@ -60,7 +60,7 @@ def warning() -> pd.DataFrame:
         ("b", "mid_term", 2050, 1.0, float("nan"), float("nan"), float("nan")),
     ]
     table = pd.DataFrame(rows, columns=["portfolio", "period", "year", "base_rate", "auc", "low", "high"])
-    return table.assign(interval_kind="normal (DeLong)", interval_mass=0.9)
+    return table.assign(interval_kind="logit-normal (DeLong)", interval_mass=0.9)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_warning_is_drawn_where_the_table_says(warning, calibration):
     assert list(right.lines[0].get_xdata()) == [0.2, 0.6]
     assert list(right.lines[0].get_ydata()) == [0.25, 0.5]
     caption = figure._supxlabel.get_text().replace("\n", " ")
-    assert "90 % normal (DeLong) interval" in caption
+    assert "90 % logit-normal (DeLong) interval" in caption
     assert "90 % Wilson interval" in caption
 
 

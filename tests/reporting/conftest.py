@@ -401,11 +401,19 @@ def adapted() -> dict[str, pd.DataFrame]:
     money = {"unit": "billion USD", "interval_kind": "percentile bootstrap", "interval_mass": 0.9}
     return {
         "adaptation.csv": pd.DataFrame(rows, columns=columns).assign(**money),
+        "decisions.csv": pd.DataFrame(
+            [
+                ("rolling", "near_term", np.nan, 0.0),
+                ("rolling", "mid_term", 40.0, 0.2),
+                ("greedy", "mid_term", 40.0, 0.9),
+            ],
+            columns=["policy", "period", "ess", "refused"],
+        ),
         "flows.csv": pd.DataFrame(flows, columns=["policy", "period", "next_period", "from", "to", "share"]),
         "triggers.csv": pd.DataFrame(triggers, columns=columns_of_triggers).assign(**money),
         "early_warning.csv": pd.DataFrame(
             warned, columns=["portfolio", "period", "year", "base_rate", "auc", "low", "high"]
-        ).assign(interval_kind="normal (DeLong)", interval_mass=0.9),
+        ).assign(interval_kind="logit-normal (DeLong)", interval_mass=0.9),
         "warning_calibration.csv": pd.DataFrame(
             binned, columns=["portfolio", "period", "predicted", "observed", "low", "high"]
         ).assign(interval_kind="Wilson", interval_mass=0.9),

@@ -84,9 +84,9 @@ def test_the_decision(page):
     assert "A durable tonne is worth 200 USD here and a missing one costs 600 USD" in text
     assert "Trees only −4 000 (−6 000 to −1 000) −7 000 3 200 5 000 0 % 2 / 2" in text
     assert (
-        "Of 2 inputs 1 stand out from a shuffled one: readiness levels (TRL) (31.8 to 43.2, the estimates cross)"
-        in text
-    )
+        "Of 2 inputs 1 stand out from a shuffled one: readiness levels (TRL) "
+        "(31.8 to 43.2, the estimates cross)"
+    ) in text
     assert "would be worth 60.0 billion USD (EVPI)" in text
 
 
@@ -128,6 +128,19 @@ def test_deciding_again(page):
     assert "by 2050 with 0.80 for “Mixed & broad”" in text
     assert "Mixed & broad 10 % 62 % 41 (30 to 65)" in text
     assert "Trees only – – –" in text
+
+
+def test_a_gain_that_was_mostly_refused_is_no_estimate(run_dir, record_again):
+    table = pd.read_csv(run_dir / "decisions.csv")
+    # The first decision is never refused and does not count.
+    table["refused"] = [0.0, 0.9, 0.0]
+    table.to_csv(run_dir / "decisions.csv", index=False)
+    record_again(run_dir, "decisions.csv")
+    reporting.report(run_dir)
+    text = section_of(page_of(run_dir), "Deciding again")
+    assert "is not estimable from these draws: 90 % of the later decisions rest on too few effective" in text
+    assert "Perfect information would add 200 billion USD." in text
+    assert "to the best fixed plan: 30.0" not in text
 
 
 def test_a_certain_outcome_needs_no_warning(run_dir, record_again):
