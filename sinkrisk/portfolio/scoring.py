@@ -166,7 +166,8 @@ def area_interval(
     the areas were one; treating them as independent, intervals of 90 % lay beside chance in 24 % of those
     sets, so in 8 %. Where the signal is strong the interval is up to the root of 2 too wide.
     """
-    mean, error = (float(np.mean(np.asarray(x, dtype=float))) for x in (areas, errors))
+    mean = float(np.asarray(areas, dtype=float).mean())
+    error = float(np.asarray(errors, dtype=float).mean())
     bound = (0.5 - mass / 2.0) ** (1.0 / float(np.min(counts)))
     if mean in (0.0, 1.0):
         return mean, min(mean, bound), max(mean, 1.0 - bound)
