@@ -168,7 +168,7 @@ def area_interval(
     """
     mean = float(np.asarray(areas, dtype=float).mean())
     error = float(np.asarray(errors, dtype=float).mean())
-    bound = (0.5 - mass / 2.0) ** (1.0 / float(np.min(counts)))
+    bound = (0.5 - mass / 2.0) ** (1.0 / float(np.asarray(counts, dtype=float).min()))
     if mean in (0.0, 1.0):
         return mean, min(mean, bound), max(mean, 1.0 - bound)
     # The error of log odds, by the derivative.
