@@ -272,8 +272,8 @@ def survey() -> dict[str, pd.DataFrame]:
 def traced() -> dict[str, pd.DataFrame]:
     steps = {
         "planned": 500, "limited": -300, "scarce": -1, "withheld": -99, "captured": 100, "reallocated": 7,
-        "coupled": 2, "avoided": -12, "utilised": 0, "uncounted": -5, "saturated": -3, "removed": 82,
-        "returned": -20, "process": -6, "foregone": -4, "non_co2": -2, "net": 50,
+        "coupled": 2, "avoided": -12, "utilised": 0, "uncounted": -5, "foregone": -4, "saturated": -3,
+        "removed": 78, "returned": -20, "process": -6, "non_co2": -2, "net": 50,
     }  # fmt: skip
     rows = [
         (
