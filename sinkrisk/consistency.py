@@ -54,12 +54,12 @@ def cross_check(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) 
                 hint = "leave out 'survey', or plan a small amount"
                 found.add("a survey needs a total in every period", got=amount, hint=hint, **place)
     known = _column("regions", "region")
-    for index, name in enumerate((spec.inputs.regions if spec.inputs else None) or ()):
-        if name not in known:
-            near = did_you_mean(name, known)
-            hint = f"did you mean '{near}'?" if near else None
+    for index, region in enumerate((spec.inputs.regions if spec.inputs else None) or ()):
+        if region not in known:
+            near = did_you_mean(region, known)
+            told = f"did you mean '{near}'?" if near else None
             place = loaded.place("inputs", "regions", index)
-            found.add("unknown region", got=name, allowed=known, hint=hint, **place)
+            found.add("unknown region", got=region, allowed=known, hint=told, **place)
     _names(loaded, memory, found)
     _horizon(loaded, found)
     _programme(loaded, found)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sinkrisk.errors import InputError, Problem
 from sinkrisk.results import Check
 
 if TYPE_CHECKING:
@@ -153,6 +154,11 @@ def check_identities(
         agree. With shared resources in both datasets, one more for their supply. Where `variables=` left
         out what an identity speaks of, its check has ``passed=None`` and says so.
 
+    Raises
+    ------
+    InputError
+        When `drawn` holds other draws than the outcomes.
+
     Examples
     --------
     >>> import xarray as xr
@@ -166,13 +172,19 @@ def check_identities(
     for name in ("planned", "received", "coupled"):
         if name in outcomes:
             scale = max(scale, float(np.abs(outcomes[name]).max()))
+    if drawn is not None and drawn.sizes["sample"] != outcomes.sizes.get("sample"):
+        got = f"{drawn.sizes['sample']} draws of inputs, {outcomes.sizes.get('sample')} of outcomes"
+        raise InputError(Problem("inputs and outcomes of different draws", got=got))
     checks = []
     for name, (needed, error_of) in IDENTITIES.items():
         absent = [n for n in needed if n not in outcomes]
         if absent:
             checks.append(Check(name, None, f"{name}: not checked, outcomes lack {', '.join(absent)}"))
             continue
-        checks.append(_judge(name, float(np.abs(error_of(outcomes)).max()), tolerance * scale))
+        # xarray's sums and maxima pass over NaN: a draw that is none must not pass for a draw that holds.
+        finite = all(bool(np.isfinite(outcomes[n]).all()) for n in needed)
+        worst = float(np.abs(error_of(outcomes)).max()) if finite else np.nan
+        checks.append(_judge(name, worst, tolerance * scale))
     if drawn is not None and "resource_supply" in drawn and "resource_used" in outcomes:
         supply = drawn["resource_supply"].sum("region")
         over = (outcomes["resource_used"] - supply) / (1.0 + supply.where(np.isfinite(supply), 0.0))
@@ -183,5 +195,7 @@ def check_identities(
 
 
 def _judge(name: str, worst: float, allowed: float) -> Check:
+    if np.isnan(worst):
+        return Check(name, False, f"{name}: outcomes hold values that are not finite")
     text = f"{name}: largest error {worst:.3g} GtCO2/yr, allowed {allowed:.3g}"
     return Check(name, bool(worst <= allowed), text)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from sinkrisk import portfolio
+from sinkrisk.errors import InputError
 from sinkrisk.portfolio import ledgers
 
-from .conftest import full_drawn, plans, random_plans
+from .conftest import build_drawn, full_drawn, plans, random_plans
 
 
 def some_plans(drawn, seed):
@@ -110,3 +111,16 @@ def test_what_was_not_kept_is_not_said_to_hold():
     absent = checks["lost = limited + scarce + withheld"]
     assert absent.passed is None
     assert "outcomes lack lost, limited, scarce, withheld" in absent.text
+
+
+def test_a_draw_that_is_none_does_not_pass_for_one_that_holds():
+    drawn = build_drawn(8)
+    outcomes = portfolio.simulate(drawn, random_plans(drawn, 2))
+    broken = outcomes.copy(deep=True)
+    broken["removed"].values[3, 1, 0, 2] = np.nan
+    told = {c.name: c for c in portfolio.check_identities(broken)}
+    failed = [name for name, check in told.items() if check.passed is False]
+    assert "removed = stored + returned" in failed
+    assert "not finite" in told["removed = stored + returned"].text
+    with pytest.raises(InputError, match="different draws"):
+        portfolio.check_identities(outcomes, drawn.isel(sample=slice(4)))
