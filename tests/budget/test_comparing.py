@@ -157,9 +157,10 @@ def test_all_models_of_the_set_on_table_2(models, packaged):
     }
     result = compare_models(every, rng=2)
     scores = result.table.set_index("model")["elpd"]
-    # Measured -12.3, -12.8, -13.1: open and robust lose little, and gain nothing, on Table 2.
-    assert scores["hierarchical"] - scores["open"] == pytest.approx(0.5, abs=0.4)
-    assert scores["hierarchical"] - scores["robust"] == pytest.approx(0.8, abs=0.4)
+    # Measured -10.5, -11.8 and -10.7 with biases that two windows share only in what the smaller holds
+    # (-12.3, -12.8, -13.1 before): open and robust lose little, and gain nothing, on Table 2.
+    assert scores["hierarchical"] - scores["open"] == pytest.approx(1.35, abs=0.4)
+    assert scores["hierarchical"] - scores["robust"] == pytest.approx(0.15, abs=0.4)
     assert (result.groups.query("not refitted")["pareto_k"].dropna() <= 0.7).all()
     assert np.isfinite(result.groups["elpd"]).all()
 
