@@ -140,5 +140,5 @@ def test_the_noise_is_below_the_threshold(table):
 
 
 def test_a_threshold_must_be_positive(fitted):
-    with pytest.raises(InputError, match="must be positive"):
+    with pytest.raises(InputError, match=r"got 0\.0; allowed: > 0"):
         power_scale(fitted, threshold=0.0)

@@ -298,7 +298,8 @@ class TestPoints:
                 values = values[np.isfinite(values)]
             assert np.isfinite(values).all(), name
             # A coupling can be for the worse; a normal prior has two tails.
-            if name != "coupling_effect" and not name.startswith("outlook_warming"):
+            signed = name == "coupling_effect" or name.endswith("_discrepancy")
+            if not signed and not name.startswith("outlook_warming"):
                 assert (values >= 0).all(), name
 
     @settings(max_examples=15, deadline=None)

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import special
+from scipy import special, stats
 
 from sinkrisk.inputs import InputsSpec, drivers, sample, transform
 from sinkrisk.inputs.blocks import Slot
@@ -359,7 +359,11 @@ class TestOutlook:
         for name in UNCERTAIN:
             assert_allclose(drawn[f"outlook_{name}"], expected[name], rtol=1e-12)
             assert drawn[f"outlook_{name}"].attrs["units"]
-        assert set(full.in_group("outlook")) == {f"outlook_{name}" for name in UNCERTAIN}
+        missed = {"outlook_ocean_discrepancy", "outlook_land_discrepancy"}
+        assert set(full.in_group("outlook")) == {f"outlook_{name}" for name in UNCERTAIN} | missed
+        for name in missed:
+            expected_normal = stats.norm.ppf(u[:, full.index(name)])
+            assert_allclose(drawn[name], expected_normal, rtol=1e-9, atol=1e-12)
         assert "outlook" not in bare.group_names
 
     def test_they_can_be_handed_to_the_outlook(self, full):
