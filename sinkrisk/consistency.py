@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 OPTIMUM = "optimum"
 """Name under which the programme's plan is simulated and ranked beside the named portfolios."""
 
-LEAST_ADAPTED = 512
-"""Fewest joint draws of a run that adapts: half of them re-weighted must leave a hundred or so."""
-
 NEEDS = {
     "target": "portfolios",
     "rank": "target",
@@ -78,9 +75,6 @@ def _names(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) -> No
             if name not in world:
                 place = loaded.place("adapt", "candidates", index)
                 found.add("unknown portfolio, or one by region", got=name, allowed=world, **place)
-        if spec.adapt is not None and spec.draws < LEAST_ADAPTED:
-            place = loaded.place("adapt")
-            found.add("too few draws to adapt", got=spec.draws, allowed=f">= {LEAST_ADAPTED}", **place)
         if OPTIMUM in names and spec.optimize is not None:
             found.add(
                 f"a portfolio may not be named '{OPTIMUM}' where the spec optimizes",

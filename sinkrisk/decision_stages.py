@@ -142,6 +142,20 @@ def _adapt(context: Context, into: Path) -> StageOutput:
     return StageOutput(notes=[adapted.sentence, warned.sentence])
 
 
+LEAST_ADAPTED = 512
+"""Fewest joint draws of a run that adapts: half of them re-weighted must leave a hundred or so."""
+
+
+def _not_adapted(without: Skip) -> Callable[[Context], str | None]:
+    """Return why a run does not adapt: no section, or so few draws (a quick look) that it says nothing."""
+
+    def skip(context: Context) -> str | None:
+        few = f"{context.spec.draws} joint draws; re-weighting them needs {LEAST_ADAPTED}"
+        return without("adapt")(context) or (few if context.spec.draws < LEAST_ADAPTED else None)
+
+    return skip
+
+
 def before_measures(without: Skip) -> tuple[Stage, ...]:
     """Return the stages whose results the measures and the report read."""
     return (
@@ -172,7 +186,7 @@ def after_measures(without: Skip) -> tuple[Stage, ...]:
             "adapt", ("inputs", "simulate"),
             lambda c: [c.spec.seed, c.spec.level, section(c, "adapt", "decision", "target", "portfolios"),
                        library(c)],
-            without("adapt"), _adapt,
+            _not_adapted(without), _adapt,
             ("adaptation.csv", "courses.csv", "decisions.csv", "triggers.csv", "flows.csv",
              "early_warning.csv", "lead_times.csv", "warning_calibration.csv"),
         ),

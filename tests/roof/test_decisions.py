@@ -46,6 +46,12 @@ def test_the_decision_is_of_the_simulated_outcomes(small_run):
     assert (pool["pooled_buffer"] <= pool["own_buffer"] * (1 + 1e-9)).all()
 
 
+def test_few_draws_do_not_adapt_and_the_run_says_so(small_run):
+    record = json.loads((small_run / "manifest.json").read_text())["stages"]["adapt"]
+    assert record["skipped"] == "64 joint draws; re-weighting them needs 512"
+    assert not (small_run / "adaptation.csv").exists()
+
+
 def test_the_survey_speaks_of_every_pathway_and_region(small_run):
     atlas = table(small_run, "suitability.csv")
     assert len(atlas) == atlas["pathway"].nunique() * atlas["region"].nunique()
@@ -84,7 +90,6 @@ def test_a_run_that_adapts_and_holds_plans_by_region(small_spec, tmp_path):
             {"adapt": {"candidates": ["phased", "nature_frst"]}, "draws": 512},
             "unknown portfolio, or one by region",
         ),
-        ({"adapt": {"candidates": ["phased", "nature_first"]}}, "too few draws to adapt"),
         ({"adapt": {"candidates": ["phased"]}, "draws": 512}, "adapt.candidates"),
         ({"outlook": {"scenari": "decline"}}, "unknown key"),
         ({"outlook": {"until": 2050}}, "outlook.until"),
