@@ -57,7 +57,8 @@ def test_dask_gives_the_same(drawn, plan, whole, scheduler):
 
 @pytest.mark.slow
 def test_a_cluster_gives_the_same(drawn, plan, whole):
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
