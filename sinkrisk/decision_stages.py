@@ -150,8 +150,10 @@ def _not_adapted(without: Skip) -> Callable[[Context], str | None]:
     """Return why a run does not adapt: no section, or so few draws (a quick look) that it says nothing."""
 
     def skip(context: Context) -> str | None:
-        few = f"{context.spec.draws} joint draws; re-weighting them needs {LEAST_ADAPTED}"
-        return without("adapt")(context) or (few if context.spec.draws < LEAST_ADAPTED else None)
+        reason = without("adapt")(context)
+        if reason is None and context.spec.draws < LEAST_ADAPTED:
+            reason = f"{context.spec.draws} joint draws; re-weighting them needs {LEAST_ADAPTED}"
+        return reason
 
     return skip
 
