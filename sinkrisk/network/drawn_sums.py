@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numba
@@ -161,11 +162,7 @@ class SumPlan:
         for variable in reversed(scope):
             strides[variable] = width
             width *= self._cards[variable]
-        offsets = np.zeros(1, dtype=np.int64)
-        for variable in group:
-            states = np.arange(self._cards[variable]) * strides.get(variable, 0)
-            offsets = (offsets[:, None] + states[None, :]).ravel()
-        return offsets
+        return _spread(tuple([(self._cards[variable], strides.get(variable, 0)) for variable in group]))
 
     def block(self) -> int:
         """Return how many draws to take at a time."""
@@ -188,15 +185,17 @@ class SumPlan:
         signed = {-1: False}
         for number, array in enumerate(values):
             flat = array.reshape(-1, array.shape[-1])
-            held[number] = np.ascontiguousarray(np.broadcast_to(flat, (len(flat), draws)))
+            if flat.shape[1] != draws:
+                flat = np.broadcast_to(flat, (len(flat), draws))
+            held[number] = np.ascontiguousarray(flat)
             signed[number] = bool(flat.min() < 0.0)
         for at, step in enumerate(self._steps, start=self._count):
             negative = signed[step.one] or signed[step.two]
             batch, left, _ = step.first
             result = self._space(len(batch) * len(left) * len(step.second[1]), draws)
             if draws == 1:
-                pair = held[step.one], held[step.two]
-                least, most = _multiplied_once(*pair, result, *step.first, *step.second, negative)
+                three = held[step.one].ravel(), held[step.two].ravel(), result.ravel()
+                least, most = _multiplied_once(*three, *step.first, *step.second, negative)
             else:
                 _multiplied(held[step.one], held[step.two], result, *step.first, *step.second, negative)
                 least, most = _ease(result)
@@ -233,6 +232,16 @@ class SumPlan:
         else:
             buffer = np.empty(size)
         return buffer[:size].reshape(cells, draws)
+
+
+@lru_cache(maxsize=4096)
+def _spread(strides: tuple[tuple[int, int], ...]) -> Integers:
+    """Sums of multiples of strides, given as (states, stride) with the last running fastest."""
+    offsets = np.zeros(1, dtype=np.int64)
+    for states, stride in strides:
+        offsets = (offsets[:, None] + stride * np.arange(states)[None, :]).ravel()
+    offsets.flags.writeable = False
+    return offsets
 
 
 def _ease(values: Floats) -> tuple[float, float]:
@@ -286,6 +295,17 @@ def _multiplied(
                 cell += 1
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz"})
+def _extremes(values: Floats) -> tuple[float, float]:
+    """Least and largest of nought and cells that are numbers, many at a time."""
+    least = 0.0
+    most = 0.0
+    for value in values:
+        least = min(least, value)
+        most = max(most, value)
+    return least, most
+
+
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _multiplied_once(
     one: Floats, two: Floats, result: Floats,
@@ -293,26 +313,36 @@ def _multiplied_once(
     second_batch: Integers, second_right: Integers, second_inner: Integers,
     signed: bool,
 ) -> tuple[float, float]:  # fmt: skip
-    """The same for a single draw, sums held in registers; return the least and the largest cell."""
+    """The same for a single draw, cells in one dimension; return the least and the largest cell, or nought.
+
+    The second factor's cells of a batch are laid side by side first, so that the loop along them
+    runs many at a time.
+    """
+    width, depth = len(second_right), len(second_inner)
+    beside = np.empty((depth, width))
+    whole = np.empty(width if signed else 0)
     cell = 0
-    least = 0.0
-    most = 0.0
     for b in range(len(first_batch)):
+        for k in range(depth):
+            start = second_batch[b] + second_inner[k]
+            for j in range(width):
+                beside[k, j] = two[start + second_right[j]]
         for i in range(len(first_left)):
-            x = first_batch[b] + first_left[i]
-            for j in range(len(second_right)):
-                y = second_batch[b] + second_right[j]
-                total = 0.0
-                whole = 0.0
-                for k in range(len(first_inner)):
-                    term = one[x + first_inner[k], 0] * two[y + second_inner[k], 0]
-                    total += term
-                    if signed:
-                        whole += abs(term)
-                if signed and abs(total) <= CANCELLATION * whole:
-                    total = 0.0
-                result[cell, 0] = total
-                least = min(least, total)
-                most = max(most, total)
-                cell += 1
-    return least, most
+            start = first_batch[b] + first_left[i]
+            row = result[cell : cell + width]
+            row[:] = 0.0
+            for k in range(depth):
+                x = one[start + first_inner[k]]
+                for j in range(width):
+                    row[j] += x * beside[k, j]
+            if signed:
+                whole[:] = 0.0
+                for k in range(depth):
+                    x = abs(one[start + first_inner[k]])
+                    for j in range(width):
+                        whole[j] += x * abs(beside[k, j])
+                for j in range(width):
+                    if abs(row[j]) <= CANCELLATION * whole[j]:
+                        row[j] = 0.0
+            cell += width
+    return _extremes(result)

@@ -147,20 +147,31 @@ class Exact:
     ) -> Question:
         scopes = [*self._scopes(names), *(scope for scope, _ in extra)]
         kept = tuple(self.net.position[name] for name in keep)
-        cards = self.cards
-        order = self._order(self._scopes(core), kept)
-        if len(core) < len(names) or extra:
-            # Evidence elsewhere adds a factor over global nodes. The order found without it serves,
-            # with the nodes it lacks put in front, unless that costs much more.
-            known = set(order)
-            added = sorted({variable for scope in scopes for variable in scope} - known - {DRAW})
-            longer = [*added, *order]
-            if order_cells(scopes, cards, longer) > EXTRA_CELLS * order_cells(
-                self._scopes(core), cards, order
-            ):
-                longer = self._order(scopes, kept)
-            order = longer
-        return Question([*self.factors(names), *extra], cards, order, kept)
+        factors = [*self.factors(names), *extra]
+        if len(core) == len(names) and not extra:
+            return Question(factors, self.cards, self._order(scopes, kept), kept)
+        near = self._scopes(core)
+        key, variables = self._shape(scopes, kept, near)
+        if key not in self.net.orders:
+            label = {variable: index for index, variable in enumerate(variables)}
+            found = self._longer_order(scopes, near, kept)
+            self.net.orders[key] = tuple(label[variable] for variable in found)
+        return Question(factors, self.cards, [variables[index] for index in self.net.orders[key]], kept)
+
+    def _longer_order(
+        self, scopes: Sequence[tuple[int, ...]], core: Sequence[tuple[int, ...]], kept: Sequence[int]
+    ) -> list[int]:
+        """An elimination order where evidence elsewhere adds a factor over global nodes.
+
+        The order found without it serves, with the nodes it lacks put in front, unless that costs
+        much more.
+        """
+        order = self._order(core, kept)
+        known = set(order)
+        longer = [*sorted({variable for scope in scopes for variable in scope} - known - {DRAW}), *order]
+        if order_cells(scopes, self.cards, longer) > EXTRA_CELLS * order_cells(core, self.cards, order):
+            return self._order(scopes, kept)
+        return longer
 
     def _order(self, scopes: Sequence[tuple[int, ...]], last: Sequence[int]) -> list[int]:
         """An elimination order, remembered by shape: regions of one shape share it.
@@ -168,16 +179,23 @@ class Exact:
         Families are taken whole, evidence not cut out of them: that only ever makes tables smaller,
         and so one order serves many questions.
         """
-        variables = sorted({variable for scope in scopes for variable in scope} - {DRAW})
-        label = {variable: index for index, variable in enumerate(variables)}
-        key = (
-            tuple(tuple(label[variable] for variable in scope if variable != DRAW) for scope in scopes),
-            tuple(self.cards[variable] for variable in variables),
-            tuple(sorted(label[variable] for variable in last)),
-        )
+        key, variables = self._shape(scopes, last)
         if key not in self.net.orders:
             self.net.orders[key] = search_order(key[0], key[1], last=key[2])[0]
         return [variables[index] for index in self.net.orders[key]]
+
+    def _shape(
+        self, scopes: Sequence[tuple[int, ...]], last: Sequence[int], core: Sequence[tuple[int, ...]] = ()
+    ) -> tuple[tuple[Any, ...], list[int]]:
+        """Scopes, states and what stays to the last with variables renumbered, and the variables."""
+        variables = sorted({variable for scope in scopes for variable in scope} - {DRAW})
+        label = {variable: index for index, variable in enumerate(variables)}
+        named = [tuple([label[v] for v in scope if v != DRAW]) for scope in scopes]
+        cards = tuple([self.cards[variable] for variable in variables])
+        key: tuple[Any, ...] = (tuple(named), cards, tuple(sorted(label[variable] for variable in last)))
+        if core:
+            key = (*key, tuple([tuple([label[v] for v in scope]) for scope in core]))
+        return key, variables
 
     def factors(self, names: Sequence[str]) -> list[Factor]:
         """Return the factors of nodes, cut and conditioned."""

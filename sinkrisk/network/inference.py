@@ -216,10 +216,9 @@ def marginals(
 
     Notes
     -----
-    On the shipped network (486 nodes) the first question to a network takes 0.7 to 0.9 s of one busy
-    processor with no evidence or three pieces in the first two periods, 1.6 s with a collapse in the
-    long term and 2.4 s with one in each of three regions; later ones, whose orders are known, 0.6,
-    1.0 and 1.7 s (`make bench`).
+    On the shipped network (486 nodes) the first question to a network also finds elimination orders;
+    they are kept for later ones of the same shape. Evidence late in a region costs most, since all
+    that leads to it must be summed (`make bench` prints the seconds).
 
     Examples
     --------
