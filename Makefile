@@ -3,6 +3,8 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 OUT := runs/global
+# Each worker holds a few hundred megabytes; one file's tests share their fixtures in one worker.
+TOGETHER := -n logical --maxprocesses 4 --dist loadfile --benchmark-disable
 DRAWS :=
 
 .DEFAULT_GOAL := help
@@ -18,10 +20,10 @@ demo: $(VENV)/.core ## run analyses/global.yaml into runs/global and print the r
 	$(VENV)/bin/sinkrisk run analyses/global.yaml --out $(OUT) $(if $(DRAWS),--draws $(DRAWS))
 
 test: $(VENV)/.dev ## run the fast tests
-	$(PY) -m pytest -q
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q $(TOGETHER)
 
 test-slow: $(VENV)/.dev ## run the slow tests
-	$(PY) -m pytest -q -m "slow and not browser"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q $(TOGETHER) -m "slow and not browser"
 
 test-browser: $(VENV)/.dev ## open the report in chromium
 	$(PY) -m pytest -q -m browser
