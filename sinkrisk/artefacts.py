@@ -111,19 +111,9 @@ def all_outcomes(context: Context) -> xr.Dataset:
 
 def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Return outcomes of several sets of portfolios, simulated on the same draws, as one."""
-    import xarray as xr
+    from sinkrisk import portfolio
 
-    if len(parts) == 1:
-        return parts[0]
-    coords = {name for part in parts for name, c in part.coords.items() if c.dims == ("portfolio",)}
-    filled = []
-    for part in parts:
-        # Only plans by region say whether regions coordinate; plans of the world do not.
-        absent = {n: ("portfolio", [False] * part.sizes["portfolio"]) for n in coords - set(part.coords)}
-        filled.append(part.assign_coords(absent))
-    shared = [name for name in filled[0].data_vars if "portfolio" not in filled[0][name].dims]
-    together = xr.concat([part.drop_vars(shared, errors="ignore") for part in filled], dim="portfolio")
-    return xr.merge([filled[0][shared], together]).assign_attrs(parts[0].attrs)
+    return portfolio.join_outcomes(parts)
 
 
 def chosen(sets: Sequence[xr.Dataset], names: Sequence[str] | None) -> list[xr.Dataset]:

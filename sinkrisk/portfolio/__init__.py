@@ -18,12 +18,8 @@ if TYPE_CHECKING:
         abatement_table as abatement_table,
     )
     from sinkrisk.portfolio.adapting import AdaptResult as AdaptResult, adapt as adapt
-    from sinkrisk.portfolio.air import (
-        air_sentence as air_sentence,
-        air_table as air_table,
-        annual_relief as annual_relief,
-        project_air as project_air,
-    )
+    from sinkrisk.portfolio.air import annual_relief as annual_relief, project_air as project_air
+    from sinkrisk.portfolio.air_tables import air_sentence as air_sentence, air_table as air_table
     from sinkrisk.portfolio.alarming import WarningResult as WarningResult, early_warning as early_warning
     from sinkrisk.portfolio.buffering import (
         buffer_table as buffer_table,
@@ -50,6 +46,7 @@ if TYPE_CHECKING:
         dominance as dominance,
     )
     from sinkrisk.portfolio.designing import design_portfolios as design_portfolios
+    from sinkrisk.portfolio.joining import join_outcomes as join_outcomes
     from sinkrisk.portfolio.ledgers import check_identities as check_identities
     from sinkrisk.portfolio.measuring import measure as measure, summarise as summarise
     from sinkrisk.portfolio.ranking import (
@@ -103,8 +100,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     {
-        "air_sentence": ".air",
-        "air_table": ".air",
+        "air_sentence": ".air_tables",
+        "air_table": ".air_tables",
         "annual_relief": ".air",
         "project_air": ".air",
         "AdaptSpec": ".specification",
@@ -136,6 +133,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "exchange_rates": ".crediting",
         "exchange_table": ".crediting",
         "dominance": ".deciding",
+        "join_outcomes": ".joining",
         "learning_sentence": ".valuing",
         "net_benefit": ".valuing",
         "value_of_learning": ".valuing",

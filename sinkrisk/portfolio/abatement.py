@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk
 from sinkrisk.errors import Problems
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import weights_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def use_at_price(price: Floats, cost: Floats, slope: Floats, exponent: Floats) -
     return np.asarray(np.where(rising, bent, np.where(price >= flat_cost, 1.0, 0.0)))
 
 
+@checked()
 def abatement_curves(
     drawn: xr.Dataset,
     *,
@@ -175,6 +177,7 @@ def abatement_curves(
     )
 
 
+@checked()
 def abatement_table(curves: xr.Dataset) -> pd.DataFrame:
     """Return curves as a tidy table.
 
@@ -209,6 +212,7 @@ def abatement_table(curves: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked()
 def abatement_sentence(curves: xr.Dataset, *, price: float | None = None) -> str:
     """Return what the curves say of the last period at one price.
 

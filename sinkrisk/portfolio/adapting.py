@@ -15,9 +15,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import rng as random
-from sinkrisk.errors import InputError, Problems
+from sinkrisk.arguments import Holding
+from sinkrisk.errors import Problems
 from sinkrisk.portfolio import adaptive_tables as tables, composing, pairing, policies
-from sinkrisk.portfolio.labels import validated
+from sinkrisk.portfolio.adaptive_checks import check_candidates, check_options
+from sinkrisk.portfolio.forms import DRAWN, checked, find_sample_problem, find_weight_problem
 from sinkrisk.portfolio.policies import POLICIES, Followed, Game, Objective, Rule
 from sinkrisk.portfolio.signalling import find_signals
 from sinkrisk.portfolio.specification import (
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-MOST_COURSES = 2000
-"""Most composite plans simulated: candidates to the power of periods."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ def _frame() -> pd.DataFrame:
     return pd.DataFrame()
 
 
+@checked(drawn=Holding(variables=("potential", "class", "suitability_share"), dims=("sample",), origin=DRAWN))
 def adapt(
     drawn: xr.Dataset,
     candidates: xr.Dataset,
@@ -191,8 +191,10 @@ def adapt(
     goal, spec = make_target(target), make_decision(decision)
     found = Problems()
     composing.check_setting(drawn, candidates, goal, periods=2, found=found)
-    _check_candidates(drawn, candidates, found)
-    _check_options(objective, tail, level, ess_min, on_low_ess, caution, replicates, drawn, found)
+    find_sample_problem(found, {"drawn": drawn} | ({} if network is None else {"network": network}))
+    find_weight_problem(found, drawn)
+    check_candidates(drawn, candidates, found)
+    check_options(objective, tail, level, ess_min, on_low_ess, caution, replicates, drawn, found)
     chosen = (
         [] if "period_start" not in drawn.variables else find_signals(signals, drawn, network, noise, found)
     )
@@ -328,64 +330,6 @@ def policy_draws(
             "candidate": list(names),
         },
     )
-
-
-def _check_candidates(drawn: xr.Dataset, candidates: xr.Dataset, found: Problems) -> None:
-    if "planned" not in candidates:
-        return
-    try:
-        validated(drawn, candidates)
-    except InputError as error:
-        found.extend(error.problems)
-    count = candidates.sizes.get("portfolio", 0)
-    if count < 2:
-        found.add("nothing to choose between", got=f"{count} candidates", allowed="2 or more")
-    courses = count ** drawn.sizes.get("period", 1)
-    if courses > MOST_COURSES:
-        found.add(
-            "too many composite plans",
-            got=f"{count} candidates in {drawn.sizes['period']} periods: {courses}",
-            allowed=f"at most {MOST_COURSES}",
-            hint="take fewer candidates",
-        )
-    if "coordinated" in candidates.coords and len(set(candidates["coordinated"].values.tolist())) > 1:
-        found.add(
-            "candidates are coordinated or not, all alike",
-            got=candidates["coordinated"].values.tolist(),
-            key="coordinated",
-        )
-
-
-def _check_options(
-    objective: str,
-    tail: float,
-    level: float,
-    ess_min: float,
-    on_low_ess: str,
-    caution: float,
-    replicates: int,
-    drawn: xr.Dataset,
-    found: Problems,
-) -> None:
-    for key, got, allowed in (
-        ("objective", objective, ("mean", "cvar")),
-        ("on_low_ess", on_low_ess, ("fixed", "error")),
-    ):
-        if got not in allowed:
-            found.add(f"unknown {key}", got=got, allowed=allowed, key=key)
-    if not 0.0 < level < 1.0:
-        found.add("level outside its range", got=level, allowed="0 < level < 1", key="level")
-    if not 0.0 <= tail < 1.0:
-        found.add("tail outside its range", got=tail, allowed="0 <= tail < 1", key="tail")
-    half = drawn.sizes.get("sample", 0) // 2
-    if not 1.0 <= ess_min <= max(half, 1):
-        found.add(
-            "ess_min outside its range", got=ess_min, allowed=f"1 .. {half}, half the draws", key="ess_min"
-        )
-    if not 0.0 <= caution < float("inf") or (caution and objective != "mean"):
-        found.add("caution outside its range", got=caution, allowed="0 or more; 0 with cvar", key="caution")
-    if replicates < 100:
-        found.add("too few replicates", got=replicates, allowed="100 or more", key="replicates")
 
 
 def _raise_on_low_ess(both: Sequence[Half], periods: Sequence[str], ess_min: float) -> None:

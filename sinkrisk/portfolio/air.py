@@ -15,6 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.forms import checked, find_sample_problem
+from sinkrisk.portfolio.labels import check_size
 from sinkrisk.rng import RandomSource, generator
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ KEPT = ("co2", "co2_without_removal", "net_effect", "ocean", "land", "warming", 
 """Variables of the outlook that are kept."""
 
 
+@checked()
 def annual_relief(outcomes: xr.Dataset, *, until: int = 2100) -> xr.DataArray:
     """Return what portfolios take out of, or keep from, the air in every year.
 
@@ -113,6 +116,7 @@ def _after(outcomes: xr.Dataset, end: int, years: NDArray[np.int64]) -> Floats:
     return out
 
 
+@checked()
 def project_air(
     outcomes: xr.Dataset,
     budget: xr.DataTree,
@@ -167,7 +171,7 @@ def project_air(
     Raises
     ------
     InputError
-        For draws that do not fit the budget, unknown scenarios, or years outside the outlook.
+        For draws that do not fit the budget or the outcomes, unknown scenarios, or years outside the outlook.
 
     Notes
     -----
@@ -188,6 +192,10 @@ def project_air(
         from sinkrisk.priors import load_table
 
         source, scenario = load_table("emissions"), scenario or "decline"
+    check_size("block", block)
+    found = Problems()
+    find_sample_problem(found, {"outcomes": outcomes} | ({} if drawn is None else {"drawn": drawn}))
+    found.raise_if_any()
     flux, span = recent_sinks(budget)
     n = outcomes.sizes["sample"]
     picked = _posterior_draws(outcomes, drawn, flux.sizes["sample"], n)
@@ -284,96 +292,3 @@ def _posterior_draws(
             )
         )
     return picked
-
-
-def air_table(projected: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
-    """Tabulate what `project_air` returned.
-
-    Parameters
-    ----------
-    projected : Dataset
-    level : float
-        Mass of the equal-tailed intervals.
-
-    Returns
-    -------
-    DataFrame
-        ``portfolio, year, quantity, mean, median, low, high, unit, interval_kind, interval_mass`` for
-        co2, net_effect, relief, relief_cumulative, ocean, land and warming; the CO2 without any
-        portfolio under the name `NO_PORTFOLIO`.
-    """
-    import pandas as pd
-
-    weight = projected["probability"].values if "probability" in projected.coords else None
-    bounds = [(1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0]
-    plain = projected["co2_without_removal"].expand_dims(portfolio=[NO_PORTFOLIO])
-    parts = [(name, projected[name]) for name in TABULATED] + [("co2", plain)]
-    frames = []
-    for name, array in parts:
-        values = array.transpose("portfolio", "year", "sample").values
-        low, middle, high = np.moveaxis(_quantiles(values, bounds, weight), -1, 0)
-        labels = np.meshgrid(array["portfolio"].values.astype(str), array["year"].values, indexing="ij")
-        frames.append(
-            pd.DataFrame(
-                {
-                    "portfolio": labels[0].ravel(), "year": labels[1].ravel(), "quantity": name,
-                    "mean": np.average(values, axis=-1, weights=weight).ravel(),
-                    "median": middle.ravel(), "low": low.ravel(), "high": high.ravel(),
-                    "unit": str(projected[name].attrs["units"]),
-                }
-            )
-        )  # fmt: skip
-    table = pd.concat(frames, ignore_index=True)
-    return table.assign(interval_kind="equal-tailed", interval_mass=level)
-
-
-TABULATED = ("co2", "net_effect", "relief", "relief_cumulative", "ocean", "land", "warming")
-"""Quantities of `air_table`."""
-
-NO_PORTFOLIO = "none"
-"""Name under which the air without any portfolio is tabulated."""
-
-
-def _quantiles(values: Floats, bounds: Sequence[float], weight: Floats | None) -> Floats:
-    """Return quantiles over the last axis; equal weights take the unweighted rule."""
-    if weight is None or np.ptp(weight) <= 1e-15:
-        return np.moveaxis(np.quantile(values, bounds, axis=-1), 0, -1)
-    from sinkrisk import risk
-
-    flat = values.reshape(-1, values.shape[-1])
-    rows = [risk.quantile(row, list(bounds), probability=weight) for row in flat]
-    return np.asarray(rows).reshape(*values.shape[:-1], len(bounds))
-
-
-def air_sentence(projected: xr.Dataset, *, year: int = 2100, level: float = 0.9) -> str:
-    """Return what portfolios do to the CO2 of one year, in words.
-
-    Parameters
-    ----------
-    projected : Dataset
-        From `project_air`.
-    year : int
-        A year it holds.
-    level : float
-        Mass of the equal-tailed interval.
-    """
-    here = projected.sel(year=year)
-    table = air_table(projected.sel(year=[year]), level=level)
-    co2 = table[table["quantity"] == "co2"].set_index("portfolio")
-    plain = co2.loc[NO_PORTFOLIO]
-    best = co2.drop(index=NO_PORTFOLIO)["median"].idxmin()
-    row = co2.loc[str(best)]
-    weight = projected["probability"].values if "probability" in projected.coords else None
-    taken, kept = (
-        float(np.average(here[name].sel(portfolio=best).values, weights=weight))
-        for name in ("relief_cumulative", "net_effect")
-    )
-    taken, kept = taken * 12.0 / 44.0, -kept
-    share = f", {kept / taken:.0%} of it" if taken > 0.0 else ""
-    return (
-        f"Under emissions '{projected.attrs['scenario']}' CO2 stands at {plain['median']:.0f} ppm at the end "
-        f"of {year} ({plain['low']:.0f} to {plain['high']:.0f}, {level:.0%} equal-tailed interval) without "
-        f"any portfolio; lowest with {best}, {row['median']:.0f} ppm ({row['low']:.0f} to {row['high']:.0f}):"
-        f" {taken:.0f} GtC removed or avoided until then leave {kept:.0f} GtC less in the air{share}, "
-        "because ocean and land give back part."
-    )

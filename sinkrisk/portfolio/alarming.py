@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problems
 from sinkrisk.portfolio import composing, policies, scoring
+from sinkrisk.portfolio.forms import DRAWN, checked, find_sample_problem, find_weight_problem
 from sinkrisk.portfolio.labels import validated
 from sinkrisk.portfolio.signalling import NEEDED, Signal, find_signals, signal_values
 from sinkrisk.portfolio.specification import TargetSpec, make_target
@@ -88,6 +90,7 @@ class Foretold:
     halves: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
+@checked(drawn=Holding(variables=("potential", "class", "suitability_share"), dims=("sample",), origin=DRAWN))
 def early_warning(
     drawn: xr.Dataset,
     portfolios: xr.Dataset,
@@ -143,6 +146,8 @@ def early_warning(
     goal = make_target(target)
     found = Problems()
     composing.check_setting(drawn, portfolios, goal, periods=2, found=found)
+    find_sample_problem(found, {"drawn": drawn} | ({} if network is None else {"network": network}))
+    find_weight_problem(found, drawn)
     if "planned" in portfolios:
         try:
             validated(drawn, portfolios)

@@ -6,14 +6,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from sinkrisk.arguments import Holding
 from sinkrisk.portfolio import engine
 from sinkrisk.portfolio.checking import find_input_problems
+from sinkrisk.portfolio.forms import DRAWN, checked
 from sinkrisk.portfolio.labels import arrays_of, check_size, coords_of, layout_of, rows_of, validated
 from sinkrisk.results import Check
 
 Floats = NDArray[np.float64]
 
 
+@checked(drawn=Holding(origin=DRAWN))
 def capacity(drawn: xr.Dataset, *, block: int = 1024) -> xr.Dataset:
     """Return what can be deployed where and when, before any plan, and what limits it.
 
@@ -103,6 +106,7 @@ def durable_fraction(drawn: xr.Dataset) -> xr.DataArray:
     return values.transpose(*order).assign_attrs(units="1")
 
 
+@checked(drawn=Holding(origin=DRAWN))
 def check_plan(drawn: xr.Dataset, portfolios: xr.Dataset) -> list[Check]:
     """Say which plans ask for more than a pathway's potential; nothing is clipped.
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk, rng as random
 from sinkrisk.errors import Problems
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import weights_of
 from sinkrisk.portfolio.pairing import INTERVAL
 
@@ -40,6 +41,7 @@ def _weight(outcomes: xr.Dataset, probability: ArrayLike | None) -> Floats | Non
     return None if np.ptp(weight) <= 1e-15 else weight
 
 
+@checked()
 def buffer_table(
     outcomes: xr.Dataset, *, level: float = 0.95, probability: ArrayLike | None = None
 ) -> pd.DataFrame:
@@ -150,6 +152,7 @@ def _loss_shares(removed: Floats, lost: Floats, chance: Floats) -> Floats:
     return np.asarray(np.clip(np.where(some, lost / np.where(some, removed, 1.0), mean), 0.0, 1.0))
 
 
+@checked()
 def carbon_at_risk(
     outcomes: xr.Dataset,
     *,
@@ -268,6 +271,7 @@ def carbon_at_risk(
     return pd.DataFrame(rows)
 
 
+@checked()
 def decouple_shocks(drawn: xr.Dataset, *, rng: random.RandomSource = 1) -> xr.Dataset:
     """Return inputs in which no region's shocks say anything of another's.
 

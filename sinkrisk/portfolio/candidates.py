@@ -16,8 +16,10 @@ import numpy as np
 import xarray as xr
 
 from sinkrisk import files
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import plan_rows
+from sinkrisk.portfolio.forms import PLANS, checked
 from sinkrisk.portfolio.plan_rows import BY_REGION, WORLD, Names
 from sinkrisk.portfolio.strategies import SHARE_COLUMNS, SUM_TOLERANCE, load_strategies, normalised
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 PLAN_COLUMNS: tuple[str, ...] = ("portfolio", "pathway", "period", "planned", "unit")
 
 
+@checked()
 def load_portfolios(
     path: str | os.PathLike[str] | None = None,
     *,
@@ -85,6 +88,7 @@ def load_portfolios(
     return plan_rows.select(normalised(plan_rows.to_dataset("share", "1", read, known)), names)
 
 
+@checked()
 def load_plans(
     path: str | os.PathLike[str],
     *,
@@ -122,6 +126,7 @@ def load_plans(
     return plan_rows.select(_plans(rows, Problems(file=str(path)), known), names)
 
 
+@checked()
 def plan_from_table(
     table: pd.DataFrame,
     *,
@@ -179,6 +184,7 @@ def _plans(rows: Sequence[files.LocatedRow], found: Problems, known: Names) -> x
     return plan_rows.to_dataset("planned", "GtCO2/yr", read, known)
 
 
+@checked()
 def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     """Turn shares into plans.
 
@@ -209,14 +215,6 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     array([[0.1, 1. , 5. ]])
     """
     found = Problems()
-    if not isinstance(portfolios, xr.Dataset):
-        got, hint = type(portfolios).__name__, "read a file by load_portfolios, then plan its shares"
-        raise InputError(Problem("portfolios are no Dataset of shares", got=got, hint=hint))
-    if not isinstance(total, Mapping) or not all(
-        isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in total.values()
-    ):
-        allowed = "a number per period, GtCO2/yr"
-        raise InputError(Problem("planned totals are no numbers by period", got=total, allowed=allowed))
     if "share" not in portfolios:
         got = ", ".join(map(str, portfolios.data_vars))
         raise InputError(Problem("portfolios lack the variable 'share'", got=got))
@@ -241,6 +239,7 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     return portfolios.drop_vars("share").assign(planned=planned)
 
 
+@checked(plans=Holding(variables=("planned",), never=("sample",), origin=PLANS))
 def plan_table(plans: xr.Dataset) -> pd.DataFrame:
     """Return plans as a tidy table.
 

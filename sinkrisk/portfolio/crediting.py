@@ -9,8 +9,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk, rng as random
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import credit_factors
+from sinkrisk.portfolio.forms import DISCOUNTS, checked
 from sinkrisk.portfolio.measuring import weights_of
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ NEEDED: tuple[str, ...] = (
 )  # fmt: skip
 
 
+@checked()
 def credit_discounts(
     drawn: xr.Dataset,
     *,
@@ -144,6 +147,7 @@ def _along(dim: str, parts: dict[str, xr.DataArray]) -> xr.DataArray:
     return joined.assign_coords({dim: list(parts)})
 
 
+@checked()
 def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     """Return discounts and their factors as a tidy table.
 
@@ -196,6 +200,7 @@ def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked(discounts=Holding(variables=("discount",), dims=("sample",), origin=DISCOUNTS))
 def exchange_rates(
     discounts: xr.Dataset, *, level: float = 0.9, probability: ArrayLike | None = None
 ) -> xr.DataArray:
@@ -266,6 +271,7 @@ def exchange_rates(
     )
 
 
+@checked()
 def exchange_table(rates: xr.DataArray) -> pd.DataFrame:
     """Return exchange rates as a tidy table.
 
@@ -299,6 +305,7 @@ def exchange_table(rates: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked()
 def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
     """Return what discounts say, in a sentence or two.
 

@@ -9,7 +9,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import weights_of
 from sinkrisk.risk.quantiles import Direction
 
@@ -53,6 +55,7 @@ def _oriented(
     return data, None if np.ptp(weight) <= 1e-15 else weight, direction, unit, values
 
 
+@checked()
 def compare_portfolios(
     values: xr.DataArray,
     *,
@@ -148,6 +151,9 @@ def compare_portfolios(
     return table.sort_values(["rank_by_cvar", "rank_by_mean"], kind="stable", ignore_index=True)
 
 
+@checked(
+    table=Holding(columns=("portfolio", "rank_by_mean"), origin="it comes from portfolio.compare_portfolios")
+)
 def comparison_sentence(table: pd.DataFrame) -> str:
     """Return what a table of `compare_portfolios` says, in a sentence or two.
 
@@ -176,6 +182,7 @@ def comparison_sentence(table: pd.DataFrame) -> str:
     )
 
 
+@checked()
 def dominance(
     values: xr.DataArray, *, criterion: str | None = None, probability: ArrayLike | None = None
 ) -> xr.Dataset:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sinkrisk.errors import Problems
 from sinkrisk.portfolio import simplex
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.plan_rows import WORLD, known_names
 from sinkrisk.rng import RandomSource, generator
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 METHODS: tuple[str, ...] = ("dirichlet", "lattice", "sobol")
 
 
+@checked()
 def design_portfolios(
     n: int,
     pathways: Sequence[str] | None = None,

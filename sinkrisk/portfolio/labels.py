@@ -66,7 +66,7 @@ def coords_of(drawn: xr.Dataset, dims: set[str]) -> dict[Hashable, Any]:
 def check_size(name: str, size: int) -> None:
     """Raise where a number of things is below 1."""
     if size < 1:
-        raise InputError(Problem(f"{name} must be at least 1", got=size))
+        raise InputError(Problem(f"{name} must be at least 1", got=size, key=name))
 
 
 def validated(drawn: xr.Dataset, portfolios: xr.Dataset) -> xr.DataArray:

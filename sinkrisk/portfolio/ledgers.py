@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem
+from sinkrisk.portfolio.forms import DRAWN, OUTCOMES, checked
 from sinkrisk.results import Check
 
 if TYPE_CHECKING:
@@ -130,6 +132,7 @@ IDENTITIES: dict[str, tuple[tuple[str, ...], Callable[[xr.Dataset], xr.DataArray
 """Name of each identity, the outcomes it speaks of, and its error."""
 
 
+@checked(outcomes=Holding(origin=OUTCOMES), drawn=Holding(dims=("sample",), origin=DRAWN))
 def check_identities(
     outcomes: xr.Dataset, drawn: xr.Dataset | None = None, *, tolerance: float = TOLERANCE
 ) -> list[Check]:
@@ -174,7 +177,7 @@ def check_identities(
             scale = max(scale, float(np.abs(outcomes[name]).max()))
     if drawn is not None and drawn.sizes["sample"] != outcomes.sizes.get("sample"):
         got = f"{drawn.sizes['sample']} draws of inputs, {outcomes.sizes.get('sample')} of outcomes"
-        raise InputError(Problem("inputs and outcomes of different draws", got=got))
+        raise InputError(Problem("inputs and outcomes of different draws", got=got, key="drawn"))
     checks = []
     for name, (needed, error_of) in IDENTITIES.items():
         absent = [n for n in needed if n not in outcomes]

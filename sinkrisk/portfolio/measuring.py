@@ -22,6 +22,7 @@ from sinkrisk.portfolio.criteria import (
     measurable,
     years_until as years_until,
 )
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.specification import TargetSpec, make_target
 from sinkrisk.risk.quantiles import Direction, check_probability
 
@@ -64,6 +65,7 @@ def _criteria_table(criteria: pd.DataFrame | None) -> pd.DataFrame:
     return criteria
 
 
+@checked()
 def measure(
     outcomes: xr.Dataset,
     *,
@@ -193,6 +195,7 @@ def check_outcomes(outcomes: xr.Dataset, target: TargetSpec) -> None:
         )
 
 
+@checked()
 def summarise(
     measures: xr.DataArray,
     *,

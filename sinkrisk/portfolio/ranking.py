@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import weights_of
 from sinkrisk.portfolio.specification import AXES, RankSpec
 from sinkrisk.risk.acceptability import dirichlet_weights
@@ -114,6 +115,7 @@ def _weights(weights: Any, criteria: list[str], count: int, rng: np.random.Gener
     )
 
 
+@checked()
 def ranking_values(
     measures: xr.DataArray,
     *,
@@ -182,6 +184,7 @@ def standard_error(probability: ArrayLike, draws: int) -> Floats:
     return np.asarray(np.sqrt(np.clip(p * (1.0 - p), 0.0, None) / draws))
 
 
+@checked()
 def rank(
     measures: xr.DataArray,
     *,
@@ -264,6 +267,7 @@ def rank(
     return out
 
 
+@checked()
 def ranking_sensitivity(
     measures: xr.DataArray,
     *,

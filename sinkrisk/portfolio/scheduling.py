@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sinkrisk import risk
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import filling
+from sinkrisk.portfolio.forms import checked, find_weight_problem
 from sinkrisk.portfolio.simulation import capacity
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 _DIMS = ("pathway", "region", "period")
 
 
+@checked()
 def schedule(
     drawn: xr.Dataset,
     total: Mapping[str, float],
@@ -120,6 +122,7 @@ def _check(
     level: float,
 ) -> tuple[list[str], Floats]:
     found = Problems()
+    find_weight_problem(found, drawn)
     periods = [str(v) for v in drawn["period"].values]
     known = [str(v) for v in drawn["pathway"].values]
     for period in total:
@@ -219,6 +222,7 @@ def _summary(
     )
 
 
+@checked()
 def schedule_table(matrix: xr.Dataset) -> pd.DataFrame:
     """Return the scheduling matrix as a tidy table.
 
@@ -243,6 +247,7 @@ def schedule_table(matrix: xr.Dataset) -> pd.DataFrame:
     return table
 
 
+@checked()
 def schedule_sentence(matrix: xr.Dataset) -> str:
     """Return what the scheduling matrix says, a sentence for each period.
 

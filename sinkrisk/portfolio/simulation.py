@@ -12,9 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, MissingDependencyError, Problem, Problems
 from sinkrisk.portfolio import engine, variables as known
 from sinkrisk.portfolio.available import capacity as capacity, check_plan as check_plan, plan_check
+from sinkrisk.portfolio.forms import DRAWN, checked
 from sinkrisk.portfolio.labels import arrays_of, check_size, coords_of, layout_of, rows_of, validated
 
 Floats = NDArray[np.float64]
@@ -104,6 +106,7 @@ def make_task(
     )
 
 
+@checked(drawn=Holding(origin=DRAWN))
 def simulate(
     drawn: xr.Dataset,
     portfolios: xr.Dataset,
@@ -170,9 +173,13 @@ def simulate(
     task = make_task(drawn, portfolios, block, variables, workers)
     if chunks is None:
         return run_task(drawn, task)
+    if isinstance(chunks, Mapping) and set(chunks) != {"sample"}:
+        raise InputError(
+            Problem("chunks go by sample alone", got=dict(chunks), allowed="{'sample': 1024}", key="chunks")
+        )
     size = chunks["sample"] if isinstance(chunks, Mapping) else chunks
     if size < 1:
-        raise InputError(Problem("chunks must hold at least 1 sample", got=size))
+        raise InputError(Problem("chunks must hold at least 1 sample", got=size, key="chunks"))
     return _run_chunked(drawn, task, size)
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from sinkrisk import files
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import plan_rows
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.plan_rows import BY_REGION, Names
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SUM_TOLERANCE = 1e-6
 """How far the shares of a period may be off 1: the rounding of six printed decimals."""
 
 
+@checked()
 def list_strategies() -> pd.DataFrame:
     """Return the named strategies.
 

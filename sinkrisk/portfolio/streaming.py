@@ -24,14 +24,17 @@ import numpy as np
 import xarray as xr
 
 from sinkrisk import files
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.portfolio import engine, rows, simulation, variables as known
+from sinkrisk.portfolio.forms import DRAWN, checked
 from sinkrisk.portfolio.labels import arrays_of, layout_of, rows_of
 
 PROGRESS = "sinkrisk_progress"
 """Attribute of the store: digest of what it was made of, blocks in all, and which are complete."""
 
 
+@checked(drawn=Holding(origin=DRAWN))
 def simulate_to_zarr(
     drawn: xr.Dataset,
     portfolios: xr.Dataset,

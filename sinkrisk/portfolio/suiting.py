@@ -12,8 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import risk
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import mcda
+from sinkrisk.portfolio.forms import DRAWN, checked, find_weight_problem
 from sinkrisk.risk.acceptability import dirichlet_weights
 from sinkrisk.rng import RandomSource, generator
 
@@ -45,6 +47,7 @@ class Criteria:
     possible: NDArray[np.bool_]
 
 
+@checked(drawn=Holding(variables=("suitability_share",), dims=("sample",), origin=DRAWN))
 def suitability(
     drawn: xr.Dataset | None = None,
     *,
@@ -124,6 +127,8 @@ def suitability(
     0.0
     """
     found = Problems()
+    if drawn is not None:
+        find_weight_problem(found, drawn)
     if method not in mcda.METHODS:
         found.add("unknown method", got=method, allowed=mcda.METHODS, key="method")
     if not 0.0 < threshold <= 1.0:
@@ -269,6 +274,7 @@ def _draw_weights(
     return ordered[:, [order.index(c) for c in criteria]], "ordinal: " + " >= ".join(order)
 
 
+@checked()
 def suitability_table(atlas: xr.Dataset) -> pd.DataFrame:
     """Return the atlas as a tidy table.
 
@@ -301,6 +307,7 @@ def suitability_table(atlas: xr.Dataset) -> pd.DataFrame:
     return table[order]
 
 
+@checked()
 def suitability_sentence(atlas: xr.Dataset) -> str:
     """Return what the atlas says, in two sentences.
 

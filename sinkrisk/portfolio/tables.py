@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.ranking import standard_error
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _PROBABILITIES = ("probability_met", "probability_defined")
 
 
+@checked()
 def summary_table(summary: xr.DataArray) -> pd.DataFrame:
     """Return a summary as a tidy table.
 
@@ -58,6 +60,7 @@ def summary_table(summary: xr.DataArray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked()
 def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
     """Return a ranking as a tidy table.
 
@@ -102,6 +105,7 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@checked()
 def ranking_sentence(ranking: xr.Dataset) -> str:
     """Return what a ranking says, in a sentence or two.
 

@@ -9,7 +9,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.forms import DRAWN, checked, find_level_problem
+from sinkrisk.portfolio.labels import check_size
 from sinkrisk.portfolio.measuring import weights_of
 
 if TYPE_CHECKING:
@@ -67,8 +70,9 @@ def _weight(outcomes: xr.Dataset, probability: ArrayLike | None) -> Floats:
 
 
 def _check_level(level: float) -> None:
-    if not 0.0 < level < 1.0:
-        raise InputError(Problem("level outside its range", got=level, allowed="0 < level < 1", key="level"))
+    found = Problems()
+    find_level_problem(found, level)
+    found.raise_if_any()
 
 
 def _band(values: Floats, weight: Floats, level: float) -> tuple[Floats, Floats, Floats]:
@@ -79,6 +83,7 @@ def _band(values: Floats, weight: Floats, level: float) -> tuple[Floats, Floats,
     return values @ weight, ends[..., 0], ends[..., 1]
 
 
+@checked()
 def trace_table(
     outcomes: xr.Dataset, *, level: float = 0.9, probability: ArrayLike | None = None
 ) -> pd.DataFrame:
@@ -155,6 +160,7 @@ def trace_table(
     return table.assign(interval_kind="equal-tailed", interval_mass=level)
 
 
+@checked(table=Holding(columns=("step",), origin="it comes from portfolio.trace_table"))
 def trace_sentence(table: pd.DataFrame) -> str:
     """Return what a table of `trace_table` says, in a sentence or two.
 
@@ -177,6 +183,7 @@ def trace_sentence(table: pd.DataFrame) -> str:
     )
 
 
+@checked()
 def binding_table(
     outcomes: xr.Dataset, *, level: float = 0.9, least: float = LEAST, probability: ArrayLike | None = None
 ) -> pd.DataFrame:
@@ -241,6 +248,7 @@ def binding_table(
     return table[columns]
 
 
+@checked(drawn=Holding(variables=("potential", "class", "suitability_share"), dims=("sample",), origin=DRAWN))
 def limiting_table(drawn: xr.Dataset, *, block: int = 4096) -> pd.DataFrame:
     """Return what limits the capacity of each pathway before any plan, and how likely.
 
@@ -268,6 +276,7 @@ def limiting_table(drawn: xr.Dataset, *, block: int = 4096) -> pd.DataFrame:
 
     from sinkrisk.portfolio.available import capacity
 
+    check_size("block", block)
     n = drawn.sizes["sample"]
     weight = weights_of(drawn["suitability_share"], drawn.get("probability"))
     total: Floats | None = None

@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk, rng as random
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio.criteria import Horizon, annuity, years_until
+from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import check_outcomes, weights_of
 from sinkrisk.portfolio.specification import DecisionSpec, TargetSpec, make_decision, make_target
 from sinkrisk.risk.information import FOLDS
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 MONEY = "billion USD"
 
 
+@checked()
 def net_benefit(
     outcomes: xr.Dataset,
     *,
@@ -88,6 +91,7 @@ def net_benefit(
     return value
 
 
+@checked()
 def value_of_learning(
     values: xr.DataArray,
     drivers: Mapping[str, ArrayLike] | xr.Dataset,
@@ -180,6 +184,7 @@ def value_of_learning(
     return table.sort_values(["acts", "cross_fitted"], ascending=False, kind="stable", ignore_index=True)
 
 
+@checked(table=Holding(columns=("unit",), origin="it comes from portfolio.value_of_learning"))
 def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
     """Return what a table of `value_of_learning` says, in a sentence or two.
 

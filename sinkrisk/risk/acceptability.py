@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.quantiles import check_probability
 from sinkrisk.rng import RandomSource, generator
@@ -65,6 +66,7 @@ def _check_weights(weights: ArrayLike, criteria: int) -> Floats:
     return values
 
 
+@checked()
 def smaa(
     scores: ArrayLike,
     *,

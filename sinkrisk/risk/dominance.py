@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.risk.quantiles import PROBABILITY_SLACK, check_draws, check_probability
 
@@ -20,6 +21,7 @@ def _cumulative(
     return np.concatenate([[0.0], np.cumsum(weight[order])])[count]
 
 
+@checked()
 def dominates(
     a: ArrayLike,
     b: ArrayLike,
@@ -93,6 +95,7 @@ def dominates(
     return bool((integral >= -slack).all() and (integral > slack).any())
 
 
+@checked()
 def dominance_matrix(
     values: ArrayLike,
     order: int,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.quantiles import check_probability
 
@@ -23,6 +24,7 @@ PERMUTATIONS = 100
 FLOOR_LEVEL = 0.95
 
 
+@checked()
 def evpi(values: ArrayLike, *, probability: ArrayLike | None = None) -> float:
     """Return the expected value of perfect information.
 
@@ -84,6 +86,7 @@ class StateInformation:
         return self.plug_in > self.floor and self.cross_fitted > 0.0
 
 
+@checked()
 def evppi_states(
     values: ArrayLike,
     states: ArrayLike,

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import Holding, checked
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.features import block_features, spline_features, state_features
 from sinkrisk.risk.information import FOLDS, checked_values
@@ -104,6 +105,7 @@ def bracket(
     return cross_fitted - reach, plug_in + reach, cross_fitted > plug_in
 
 
+@checked(driver=Holding(kind="labels"))
 def evppi(
     values: ArrayLike,
     driver: ArrayLike,

@@ -11,12 +11,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem
 
 Direction = Literal["high_is_bad", "low_is_bad"]
 
 PROBABILITY_SLACK = 1e-12
 """Rounding allowed where a sum of probabilities is compared with a level: ten times .1 is not 1."""
+
+RESCALE = "where some of the draws were taken: data['probability'] /= data['probability'].sum()"
+"""How draws taken out of a set are mended: their probabilities no longer sum to 1."""
 
 Floats = NDArray[np.float64]
 
@@ -60,13 +64,18 @@ def check_probability(probability: ArrayLike, draws: int) -> Floats:
     weight = np.asarray(probability, dtype=float)
     if weight.shape != (draws,):
         raise InputError(
-            Problem("probability has another length", got=str(weight.shape), allowed=f"({draws},)")
+            Problem(
+                "probability has another length",
+                got=str(weight.shape),
+                allowed=f"({draws},)",
+                key="probability",
+            )
         )
     if not np.all(weight >= 0.0):
         raise InputError(Problem("probability negative or NaN", got=float(weight.min())))
     total = float(weight.sum())
     if abs(total - 1.0) > 1e-6:
-        raise InputError(Problem("probabilities do not sum to 1", got=total))
+        raise InputError(Problem("probabilities do not sum to 1", got=total, key="probability", hint=RESCALE))
     return np.asarray(weight / total)
 
 
@@ -95,6 +104,7 @@ def _number_or_array(values: Floats) -> float | Floats:
     return float(values) if values.ndim == 0 else values
 
 
+@checked()
 def value_at_risk(
     x: ArrayLike,
     level: float,
@@ -141,6 +151,7 @@ def value_at_risk(
     return _number_or_array(sign * _value_at_risk(sign * values, level, weight) + 0.0)
 
 
+@checked()
 def cvar(
     x: ArrayLike,
     level: float,
@@ -187,6 +198,7 @@ def cvar(
     return _number_or_array(sign * (anchor + (beyond * excess).sum(axis=-1) / total) + 0.0)
 
 
+@checked()
 def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = None) -> Floats:
     """Return weighted quantiles that interpolate between draws.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.risk.information import checked_values
 from sinkrisk.risk.quantiles import cvar
@@ -12,6 +13,7 @@ from sinkrisk.risk.quantiles import cvar
 Floats = NDArray[np.float64]
 
 
+@checked()
 def regrets(values: ArrayLike) -> Floats:
     """Return the regret of every alternative in every draw.
 
@@ -40,6 +42,7 @@ def regrets(values: ArrayLike) -> Floats:
     return np.asarray(data.max(axis=1, keepdims=True) - data)
 
 
+@checked()
 def expected_regret(
     values: ArrayLike, *, level: float | None = None, probability: ArrayLike | None = None
 ) -> Floats:

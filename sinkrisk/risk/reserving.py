@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import checked
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.quantiles import check_probability, cvar, value_at_risk
 
@@ -41,6 +42,7 @@ class Reserve:
         return 1.0 - self.pooled / alone if alone > 0.0 else 0.0
 
 
+@checked()
 def reserve(losses: ArrayLike, level: float = 0.95, *, probability: ArrayLike | None = None) -> Reserve:
     """Return the reserve of every store and of a pool of them.
 
@@ -140,6 +142,7 @@ class AtRisk:
     interval_mass: float
 
 
+@checked()
 def at_risk(
     gross: ArrayLike,
     lost: ArrayLike,

@@ -12,7 +12,8 @@ from sinkrisk import budget
 from sinkrisk.budget.cycle_table import draw_cycle
 from sinkrisk.budget.projecting import DISCREPANCIES
 from sinkrisk.errors import InputError
-from sinkrisk.portfolio.air import OUTLOOK_PREFIX, air_sentence, annual_relief, project_air
+from sinkrisk.portfolio.air import OUTLOOK_PREFIX, annual_relief, project_air
+from sinkrisk.portfolio.air_tables import air_sentence
 
 DIMS = ("sample", "portfolio", "pathway", "period")
 STARTS, LENGTHS = [2025, 2035, 2050], [10, 15, 51]

@@ -320,10 +320,10 @@ def test_specs_refuse_what_makes_no_sense():
 @pytest.mark.parametrize(
     ("portfolios", "total", "message"),
     [
-        ("mine.csv", {}, "no Dataset of shares.*load_portfolios"),
-        (None, [1, 4, 8], "no numbers by period"),
-        (None, {"near_term": "1 Gt"}, "no numbers by period"),
-        (None, {"near_term": True}, "no numbers by period"),
+        ("mine.csv", {}, "wrong kind: got 'mine.csv'.*load_portfolios"),
+        (None, [1, 4, 8], "wrong kind.*a mapping of names to numbers"),
+        (None, {"near_term": "1 Gt"}, "wrong kind.*a mapping of names to numbers"),
+        (None, {"near_term": True}, "wrong kind.*a mapping of names to numbers"),
     ],
 )
 def test_plans_of_something_else_are_refused(portfolios, total, message):
@@ -332,5 +332,5 @@ def test_plans_of_something_else_are_refused(portfolios, total, message):
     shares = load_portfolios(names=["phased"]) if portfolios is None else portfolios
     with pytest.raises(InputError, match=message):
         plan(shares, total)
-    with pytest.raises(InputError, match="target: no mapping"):
+    with pytest.raises(InputError, match="key 'target': measure: argument of the wrong kind: got 60"):
         measure(None, target=60)

@@ -16,7 +16,7 @@ import sinkrisk
 PACKAGE = Path(sinkrisk.__file__).parent
 ROOT = PACKAGE.parent
 
-GROUND = ["errors", "interrupts", "lazy", "units", "rng", "files", "results", "provenance"]
+GROUND = ["errors", "arguments", "interrupts", "lazy", "units", "rng", "files", "results", "provenance"]
 ROOMS = [
     "risk", "priors", "budget", "network", "inputs", "portfolio",
     "sensitivity", "scenarios", "plots", "reporting",
@@ -26,6 +26,7 @@ ROOF = [
     "pipeline",
     "artefacts",
     "decision_stages",
+    "driver_stages",
     "stages",
     "consistency",
     "running",
