@@ -7,7 +7,7 @@ reported at once with its file, line and key; unknown keys are refused with the 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -136,11 +136,14 @@ def load_spec(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None 
             )
         )
     given = {k: v for k, v in (overrides or {}).items() if v is not None}
-    data = {**located.data, **given}
+    # YAML reads a bare "survey:" as nothing, but who writes a section wants it: its defaults hold, and
+    # where it has keys without a default these are missed by name.
+    bare = {name for name, value in located.data.items() if value is None and name in sections()}
+    data = {**located.data, **given, **{name: {} for name in bare}}
     try:
         spec = RunSpec.model_validate(data)
     except pydantic.ValidationError as error:
-        problems = [_of_option(p, given) for p in problems_of(error, RunSpec, located)]
+        problems = [_of_option(_of_bare(p, bare), given) for p in problems_of(error, RunSpec, located)]
         raise SpecError(problems, _sound_part(data, error, located)) from error
     return LoadedSpec(spec=spec, located=located)
 
@@ -167,6 +170,30 @@ def _sound_part(
     except pydantic.ValidationError:
         return None
     return LoadedSpec(spec=spec, located=located, dropped=frozenset(faulty))
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """Return the sections of a spec with their models, in the spec's order.
+
+    Examples
+    --------
+    >>> list(sections())[:2]
+    ['budget', 'network']
+    """
+    found = {}
+    for name, field in RunSpec.model_fields.items():
+        models = [o for o in get_args(field.annotation) if isinstance(o, type) and issubclass(o, BaseModel)]
+        if models:
+            found[name] = models[0]
+    return found
+
+
+def _of_bare(problem: Problem, bare: Collection[Any]) -> Problem:
+    """Say of a section without content that it may also be left out."""
+    name = (problem.key or "").split(".")[0]
+    if name in bare:
+        return replace(problem, hint=f"give it, or leave out the empty section '{name}'")
+    return problem
 
 
 def _of_option(problem: Problem, given: Mapping[str, Any]) -> Problem:

@@ -151,7 +151,7 @@ def test_a_broken_coupling_is_refused(tmp_path, row, text):
 
 def test_process_energy_is_a_mix_of_heat_and_power():
     # DACCS by its own claims: heat and electricity of the NaOH route, each at the middle of its interval.
-    claims = priors.load_table("claims").set_index("id")
+    claims = priors.load_claims().set_index("id")
     heat, power = (claims.loc[name, ["low", "high"]].mean() for name in ("daccs_energy_2", "daccs_energy_3"))
     level = priors.load_table("grid").set_index("parameter").loc["level"]
     # World-average power carries .13 tCO2/GJ, heat of natural gas .056 at an efficiency of .87.
