@@ -86,7 +86,7 @@ def action_table(
     """
     table = value_of_learning(
         values,
-        drivers,
+        {str(name): _coded(given) for name, given in drivers.items()},
         probability=probability,
         folds=folds,
         permutations=permutations,
@@ -194,6 +194,16 @@ def winners_by(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _coded(given: Any) -> Any:
+    """Return words, which are states, as whole numbers; everything else as it is."""
+    if hasattr(given, "categories"):
+        return np.asarray(given.codes)
+    raw = np.asarray(given)
+    if raw.ndim != 1 or raw.dtype.kind not in "OUST":
+        return given
+    return np.unique(raw.astype(str), return_inverse=True)[1]
 
 
 def _conditions(driver: GivenDriver) -> tuple[NDArray[np.intp], tuple[str, ...]]:

@@ -27,6 +27,7 @@ def sobol_until(
     drivers: Any,
     *,
     first: int = 256,
+    least: int | None = None,
     most: int = 2**14,
     top: int = 3,
     width: float = 0.05,
@@ -52,6 +53,9 @@ def sobol_until(
         As for `sobol`.
     first, most : int
         Base points to begin with, and at most; `first` is doubled.
+    least : int, optional
+        Base points before which it does not stop, `first` when left out: a smaller `first` then only
+        adds to the series.
     top : int
         Leading drivers, by ST, whose ranks must be stable in every output.
     width : float
@@ -73,7 +77,7 @@ def sobol_until(
     Raises
     ------
     InputError
-        As `sobol`, and for a `most` below `first` or a `width` outside 0 to 1.
+        As `sobol`, and for a `most` below `first` or `least`, or a `width` outside 0 to 1.
 
     Notes
     -----
@@ -93,6 +97,12 @@ def sobol_until(
     check_whole(found, "most", most, 2)
     check_whole(found, "top", top, 1)
     check_whole(found, "patience", patience, 1)
+    if least is not None:
+        check_whole(found, "least", least, 2)
+        if not found and most < least:
+            found.add(
+                "fewer base points at most than at least", got=most, allowed=f"{least} or more", key="most"
+            )
     if not found and most < first:
         found.add("fewer base points at most than at first", got=most, allowed=f"{first} or more", key="most")
     if not 0.0 <= width <= 1.0:
@@ -127,7 +137,7 @@ def sobol_until(
         steps.append(now)
         settled = len(stable) > patience and all(stable[-patience:])
         met = settled and widest[-1] <= width
-        if met or 2 * n > most:
+        if (met and n >= (least or first)) or 2 * n > most:
             break
         n *= 2
     series = xr.concat(

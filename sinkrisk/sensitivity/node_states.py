@@ -100,8 +100,8 @@ def state_shares(
     check_settings(found, permutations, halves, level)
     found.raise_if_any()
     assert outputs is not None
-    wanted = {name: np.asarray(states[name]) for name in states if nodes is None or str(name) in nodes}
-    as_states = {k: (v.astype(np.int64) if v.dtype.kind == "f" else v) for k, v in wanted.items()}
+    wanted = {name: states[name] for name in states if nodes is None or str(name) in nodes}
+    as_states = {k: _whole(v) for k, v in wanted.items()}
     read = read_drivers(as_states, len(outputs.values), found)
     found.raise_if_any()
     generator = random.generator(rng)
@@ -143,6 +143,14 @@ def state_shares(
     at = table["output"].map({who["output"]: k for k, who in enumerate(outputs.who)})
     table = table.assign(at=at).sort_values(["at", "value"], ascending=[True, False], kind="stable")
     return table.drop(columns="at").reset_index(drop=True)
+
+
+def _whole(states: Any) -> Any:
+    """Return states that came as floating numbers as whole ones."""
+    if hasattr(states, "categories"):
+        return states
+    raw = np.asarray(states)
+    return raw.astype(np.int64) if raw.dtype.kind == "f" else raw
 
 
 def _members(driver: GivenDriver) -> Floats:

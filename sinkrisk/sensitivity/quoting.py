@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from sinkrisk.errors import InputError, Problem
+from sinkrisk.risk.partial_information import bracket
 from sinkrisk.sensitivity.describing import one_output, output_number, outputs_of, percent_span
 
 if TYPE_CHECKING:
@@ -96,35 +98,107 @@ def _row(table: pd.DataFrame | None, driver: str, output: str | None = None) -> 
 
 def _rank(table: pd.DataFrame | None, output: str, driver: str) -> str:
     row = _row(table, driver, output)
-    if row is None:
-        return ""
+    return "" if row is None else " " + rank_text(row)
+
+
+def rank_text(row: pd.Series | Mapping[str, Any]) -> str:
+    """Return what a row of `driver_ranks` says of the rank of "it".
+
+    Parameters
+    ----------
+    row : Series or mapping
+        rank_low, rank_high, among_top, top, interval_mass.
+
+    Examples
+    --------
+    >>> print(rank_text({"rank_low": 1, "rank_high": 2, "among_top": 0.99, "top": 3, "interval_mass": 0.95}))
+    It is among the first 3 in 99 % of replications of the analysis (95 % interval: ranks 1 to 2).
+    """
     place = f"rank {row['rank_low']:g}"
     if row["rank_low"] != row["rank_high"]:
         place = f"ranks {row['rank_low']:g} to {row['rank_high']:g}"
     among = "leads" if row["top"] == 1 else f"is among the first {row['top']:g}"
     return (
-        f" It {among} in {row['among_top']:.0%} of replications of the analysis "
-        f"({row['interval_mass']:.0%} interval: {place})."
+        f"It {among} in {100 * row['among_top']:.0f} % of replications of the analysis "
+        f"({100 * row['interval_mass']:g} % interval: {place})."
     )
+
+
+def short(value: float) -> str:
+    """Return a number with three digits that count, and no power of ten below a million.
+
+    Examples
+    --------
+    >>> short(4063.4), short(0.01234), short(-2e9)
+    ('4060', '0.0123', '-2e+09')
+    """
+    text = f"{value:.3g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e6 else text
 
 
 def _swing(table: pd.DataFrame | None, output: str, driver: str, unit: str) -> str:
     row = _row(table, driver, output)
-    if row is None:
-        return ""
+    return "" if row is None else " " + swing_text(row, unit)
+
+
+def swing_text(row: pd.Series | Mapping[str, Any], unit: str = "") -> str:
+    """Return what a row of `tornado_table` says: the mean where the driver is low and high.
+
+    Parameters
+    ----------
+    row : Series or mapping
+        at_low, at_high, low_label, high_label.
+    unit : str
+        Of the output.
+
+    Examples
+    --------
+    >>> row = {"at_low": 1.0, "at_high": 2.0, "low_label": "lowest 10%", "high_label": "highest 10%"}
+    >>> print(swing_text(row, "GtCO2"))
+    The mean goes from 1 (lowest 10%) to 2 GtCO2 (highest 10%).
+    """
     ending = f" {unit}" if unit and unit != "1" else ""
     return (
-        f" The mean goes from {row['at_low']:.3g} ({row['low_label']}) to {row['at_high']:.3g}{ending} "
+        f"The mean goes from {short(row['at_low'])} ({row['low_label']}) to {short(row['at_high'])}{ending} "
         f"({row['high_label']})."
     )
 
 
 def _action(table: pd.DataFrame | None, driver: str) -> str:
     row = _row(table, driver)
-    if row is None:
-        return ""
+    return "" if row is None else " " + worth_text(row)
+
+
+def worth_text(row: pd.Series | Mapping[str, Any], *, level: float = 0.9) -> str:
+    """Return what a row of `action_table` says: what learning the driver is worth, and who would win.
+
+    Parameters
+    ----------
+    row : Series or mapping
+        acts, cross_fitted, plug_in, mc_error, unit, winner, winners.
+    level : float
+        Mass of the normal interval by which Monte Carlo error moves both ends outwards.
+
+    Examples
+    --------
+    >>> row = {"acts": True, "cross_fitted": 10.0, "plug_in": 12.0, "mc_error": 1.0, "unit": "USD",
+    ...        "winner": "safe", "winners": "lowest third: safe; highest third: bold"}
+    >>> print(worth_text(row))
+    Learning it before choosing would be worth 8.36 to 13.6 USD (from the estimate biased down to the one
+    biased up, each moved out by its 90 % Monte Carlo error): lowest third: safe; highest third: bold,
+    against safe without knowing.
+    """
     if not row["acts"]:
-        return " Learning it before choosing would not change the choice by more than chance would."
-    low, high = sorted((float(row["cross_fitted"]), float(row["plug_in"])))
-    worth = f" Learning it before choosing would be worth {low:.3g} to {high:.3g} {row['unit']}"
-    return f"{worth}: {row['winners']}, against {row['winner']} without knowing."
+        return "Learning it before choosing would not change the choice by more than chance would."
+    estimates = [float(row[name]) for name in ("cross_fitted", "plug_in", "mc_error")]
+    low, high, crossed = bracket(*estimates, level=level)
+    cross = (
+        f", which cross: the first is {short(estimates[0])}, the second {short(estimates[1])}"
+        if crossed
+        else ""
+    )
+    return (
+        f"Learning it before choosing would be worth {short(low)} to {short(high)} {row['unit']} (from the "
+        f"estimate biased down to the one biased up{cross}, each moved out by its {100 * level:g} % Monte "
+        f"Carlo error): {row['winners']}, against {row['winner']} without knowing."
+    )

@@ -104,17 +104,27 @@ def read_drivers(
     ----------
     x : mapping or Dataset
         Name -> numbers, or whole numbers, truth values or words, which are states, (draw,); with
-        `blocks` also (draw, ...).
+        `blocks` also (draw, ...). A pandas Categorical holds states in an order of their own.
     draws : int
     found : Problems
     blocks : bool
     """
     drivers = []
-    for key, given in x.items():
+    for key, value in x.items():
         name = str(key)
+        given: Any = value
         if isinstance(given, xr.DataArray) and "sample" in given.dims:
             given = given.transpose("sample", ...)
+        categories = getattr(given, "categories", None)
+        if categories is not None:
+            given = given.codes
         raw = np.asarray(given.values if isinstance(given, xr.DataArray) else given)
+        if categories is not None and len(raw) == draws:
+            if (raw < 0).any():
+                found.add("driver is not known", got=f"draw {int(np.argmax(raw < 0))}", key=name)
+            names = tuple(str(c) for c in categories)
+            drivers.append(GivenDriver(name, "states", raw.astype(np.intp), names))
+            continue
         if raw.ndim == 2 and raw.shape[1] == 1:
             raw = raw[:, 0]
         if raw.ndim == 0 or len(raw) != draws or (raw.ndim > 1 and not blocks):

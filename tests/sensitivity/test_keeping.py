@@ -223,6 +223,14 @@ def test_doubling_stops_by_its_rule():
     assert wait["n_points"].values.tolist() == [64, 128, 256, 512]
 
 
+def test_a_series_that_begins_early_does_not_stop_before_its_least():
+    early = sobol_until(Counting(), DRIVERS, first=64, least=512, top=3, width=1.0, rng=4)
+    assert early["n_points"].values.tolist() == [64, 128, 256, 512]
+    assert early.attrs["met"] == 1
+    plain = sobol(Counting(), DRIVERS, 512, rng=4)
+    np.testing.assert_allclose(early["ST"], plain["ST"], rtol=0, atol=1e-12)
+
+
 def test_doubling_goes_on_in_a_folder(tmp_path):
     sobol_until(Counting(), DRIVERS, first=64, most=128, width=0.0, folder=tmp_path, rng=4)
     found = sobol_until(Counting(), DRIVERS, first=64, most=256, width=0.0, folder=tmp_path, rng=4)
@@ -234,6 +242,7 @@ def test_doubling_goes_on_in_a_folder(tmp_path):
     [
         ({"first": 100}, "N must be a power of two"),
         ({"first": 512, "most": 256}, "fewer base points at most"),
+        ({"least": 512, "most": 256}, "fewer base points at most than at least"),
         ({"width": 2.0}, "key 'width'"),
         ({"top": 0}, "key 'top'"),
         ({"patience": 0}, "key 'patience'"),

@@ -10,6 +10,7 @@ from sinkrisk.errors import InputError
 from sinkrisk.sensitivity import action_table, driver_ranks, driver_sentences, sobol, tornado_table
 from sinkrisk.sensitivity.converging import convergence_table, ranks_held, sobol_until
 from sinkrisk.sensitivity.ordering import simulate_means
+from sinkrisk.sensitivity.quoting import worth_text
 
 DRIVERS = {name: stats.uniform(0, 1) for name in ("a", "b", "c", "idle")}
 
@@ -104,16 +105,29 @@ def test_sentences_carry_ranks_swings_and_actions(tmp_path):
     )
     assert len(texts) == 2
     assert texts[0].startswith("c alone explains 81 % (8")
-    assert "It leads in 100% of replications of the analysis (95% interval: rank 1)." in texts[0]
+    assert "It leads in 100 % of replications of the analysis (95 % interval: rank 1)." in texts[0]
     assert "GtCO2 (highest 10%)" in texts[0]
     assert "Learning it before choosing would be worth 0.1" in texts[0]
-    assert "billion USD: lowest third: safe;" in texts[0]
+    assert "moved out by its 90 % Monte Carlo error): lowest third: safe;" in texts[0]
     assert "highest third: bold, against" in texts[0]
     assert "would not change the choice by more than chance would" in texts[1]
     with pytest.raises(InputError, match="no such output"):
         driver_sentences(found, "2")
     with pytest.raises(InputError, match="too small"):
         driver_sentences(found, "0", top=0)
+
+
+def test_a_worth_is_told_with_its_error_and_says_when_its_estimates_cross():
+    row = {
+        "acts": True, "cross_fitted": 12.0, "plug_in": 10.0, "mc_error": 2.0, "unit": "USD",
+        "winner": "safe", "winners": "low: safe; high: bold",
+    }  # fmt: skip
+    text = worth_text(row)
+    # 12 - 1.645 x 2 and 10 + 1.645 x 2, by hand.
+    assert "would be worth 8.71 to 13.3 USD" in text
+    assert "which cross: the first is 12, the second 10" in text
+    assert "which cross" not in worth_text(row | {"cross_fitted": 9.0})
+    assert worth_text(row | {"acts": False}).startswith("Learning it before choosing would not change")
 
 
 def test_what_cannot_be_ranked_is_refused():

@@ -433,6 +433,13 @@ def test_the_sentence_ranks_by_total_order_and_names_idle_drivers():
         ({"measure": ["x"]}, "Extra inputs"),
         ({"measures": []}, "at least 1"),
         ({"measures": ["a", "a"]}, "twice"),
+        ({"most": 300}, "nearest are 256 and 512"),
+        ({"most": 0}, "power of two"),
+        ({"n": 1024, "most": 512}, "'most' is 512, below 'n', 1024"),
+        ({"top": 0}, "greater than or equal to 1"),
+        ({"width": 1.5}, "less than or equal to 1"),
+        ({"single_draws": 100}, "greater than or equal to 256"),
+        ({"workers": 0}, "greater than or equal to 1"),
     ],
 )
 def test_spec_refuses(raw, text):
