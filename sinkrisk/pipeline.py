@@ -2,7 +2,8 @@
 
 A stage writes into ``DIR/.tmp-<stage>``; its outputs are renamed into place and only then recorded
 in the manifest, so a run that dies leaves either a recorded stage or nothing that reads as one.
-Started again it takes up every stage whose inputs' hash is unchanged and whose files are intact.
+Started again it takes up every stage whose inputs' hash is unchanged and whose files are intact; a
+stage of many evaluations keeps them in a folder of its own and goes on where it was killed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from sinkrisk.config import LoadedSpec, RunSpec
 
 
+KEPT = ".kept-"
+"""Begins the name of a folder that outlives a killed stage."""
+
+
 @dataclass
 class Context:
     """What stages share: the spec, the run directory and the artefacts in memory.
@@ -43,12 +48,15 @@ class Context:
     allow_unconverged : bool
     memory : dict
         What `running.prepare` read, and what stages have read back from files, by name.
+    digests : dict of str to str
+        Stage -> hash of all that decides its result.
     """
 
     loaded: LoadedSpec
     directory: Path
     allow_unconverged: bool = False
     memory: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def spec(self) -> RunSpec:
@@ -68,6 +76,14 @@ class Context:
         if name not in self.memory:
             self.memory[name] = read()
         return self.memory[name]
+
+    def kept(self, stage: str) -> Path:
+        """Return the folder in which a stage keeps what it is to find again after a kill.
+
+        It bears the hash of all that decides the stage's result, so it is never taken up by another
+        spec or other code, and goes once the stage is recorded.
+        """
+        return self.directory / f"{KEPT}{stage}-{self.digests[stage][:16]}"
 
 
 @dataclass
@@ -107,23 +123,35 @@ class Stage:
 
 
 class Progress:
-    """One line per stage on a terminal, nothing elsewhere."""
+    """One line per stage on standard error; on a terminal it opens when the stage starts.
+
+    Parameters
+    ----------
+    total : int
+        Stages to come.
+    enabled : bool, optional
+        Print at all; by default on a terminal only.
+    """
 
     def __init__(self, total: int, enabled: bool | None = None) -> None:
         self.total = total
         self.count = 0
-        self.enabled = sys.stderr.isatty() if enabled is None else enabled
+        # A reader of a log wants whole lines, one per finished stage, as soon as it is finished.
+        self.live = sys.stderr.isatty()
+        self.enabled = self.live if enabled is None else enabled
+        self.head = ""
 
     def start(self, name: str) -> None:
         """Announce a stage."""
         self.count += 1
-        if self.enabled:
-            print(f"[{self.count:2d}/{self.total}] {name} ...", end="", flush=True, file=sys.stderr)
+        self.head = f"[{self.count:2d}/{self.total}] {name}"
+        if self.enabled and self.live:
+            print(f"{self.head} ...", end="", flush=True, file=sys.stderr)
 
     def end(self, text: str) -> None:
         """Close the stage's line."""
         if self.enabled:
-            print(f" {text}", flush=True, file=sys.stderr)
+            print(f" {text}" if self.live else f"{self.head}: {text}", flush=True, file=sys.stderr)
 
 
 def package_hash() -> str:
@@ -201,7 +229,7 @@ def execute(
     force : bool
         Compute every stage anew.
     progress : bool, optional
-        Print progress; by default only on a terminal.
+        Print a line per stage; by default only on a terminal.
 
     Returns
     -------
@@ -218,7 +246,7 @@ def execute(
         _sweep(context.directory, stages)
         earlier = Manifest.read(context.directory) or Manifest()
         reasons = {stage.name: stage.skip(context) for stage in stages}
-        digests = _digests(context, stages, reasons)
+        digests = context.digests = _digests(context, stages, reasons)
         # What an earlier run recorded for other inputs leaves the manifest before anything new is
         # computed: a run killed half-way must never read as a mixture of two specs.
         manifest = Manifest(
@@ -240,6 +268,7 @@ def execute(
             # At once, not at the end: beside the manifest of a new spec, a killed or refused run must
             # not leave tables and a report of the old one that open as if they were its own.
             _drop_strays(context.directory, manifest, earlier)
+        _sweep_kept(context, [name for name in digests if name not in manifest.stages], force)
         last = len(stages) if until is None else [s.name for s in stages].index(until) + 1
         reporter = Progress(last, progress)
         unconverged: list[str] = []
@@ -260,6 +289,7 @@ def execute(
             manifest.stages[stage.name] = record
             manifest.stages = {s.name: manifest.stages[s.name] for s in stages if s.name in manifest.stages}
             manifest.write(context.directory)
+            shutil.rmtree(context.kept(stage.name), ignore_errors=True)
     return manifest, unconverged
 
 
@@ -270,6 +300,14 @@ def _sweep(directory: Path, stages: Sequence[Stage]) -> None:
         for output in stage.outputs:
             for aside in directory.glob(f".old-{glob.escape(output)}-????????"):
                 shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sweep_kept(context: Context, unfinished: Sequence[str], force: bool) -> None:
+    """Remove what killed stages kept, unless a stage of this run can go on from it."""
+    wanted = set() if force else {context.kept(name).name for name in unfinished}
+    for folder in context.directory.glob(f"{KEPT}*"):
+        if folder.name not in wanted:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digests(context: Context, stages: Sequence[Stage], reasons: dict[str, str | None]) -> dict[str, str]:

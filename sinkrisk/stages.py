@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from sinkrisk import decision_stages, files
+from sinkrisk import decision_stages, driver_stages, files
 from sinkrisk.artefacts import (
     all_outcomes,
-    chosen,
     co2_2100,
     drawn_inputs,
     drivers,
-    join,
     library,
     measured,
     outcomes,
     section,
     store,
-    with_air,
     write_table,
 )
 from sinkrisk.pipeline import Context, Stage, StageOutput
@@ -120,7 +117,7 @@ def _simulate(context: Context, into: Path) -> StageOutput:
 
     sets = context.memory["portfolios"]
     drawn = drawn_inputs(context)
-    outcomes = join([portfolio.simulate(drawn, plans) for plans in sets])
+    outcomes = portfolio.join_outcomes([portfolio.simulate(drawn, plans) for plans in sets])
     # Conservation fails the stage; a plan beyond the potential only informs.
     checks = [*portfolio.check_identities(outcomes)]
     for plans in sets:
@@ -225,46 +222,6 @@ def _rank(context: Context, into: Path) -> StageOutput:
     return StageOutput(notes=[portfolio.ranking_sentence(ranking)])
 
 
-# --- sobol ------------------------------------------------------------------------------------
-
-
-def _sobol(context: Context, into: Path) -> StageOutput:
-    from sinkrisk import inputs, portfolio, sensitivity
-
-    spec, target = context.spec.sobol, context.spec.target
-    assert spec is not None
-    assert target is not None
-    registry = drivers(context)
-    sets = chosen(context.memory["portfolios"], spec.portfolios)
-
-    def chain(u: Any) -> xr.DataArray:
-        drawn = inputs.transform(registry, u)
-        simulated = join([portfolio.simulate(drawn, plans) for plans in sets])
-        if "co2_2100" in spec.measures:
-            simulated = with_air(context, simulated, drawn)
-        measures = portfolio.measure(simulated, target=target).sel(criterion=list(spec.measures))
-        stacked = measures.stack(output=("criterion", "portfolio")).transpose("sample", "output")
-        pairs = [(str(criterion), str(name)) for criterion, name in stacked.indexes["output"]]
-        return stacked.drop_vars(["output", "criterion", "portfolio"]).assign_coords(
-            output=[f"{criterion}:{name}" for criterion, name in pairs],
-            measure=("output", [criterion for criterion, _ in pairs]),
-            portfolio=("output", [name for _, name in pairs]),
-        )
-
-    indices = sensitivity.sobol(
-        chain,
-        registry,
-        spec.n,
-        groups=None if spec.groups else {name: name for name in registry.names},
-        replicates=spec.replicates,
-        block=spec.block,
-        level=spec.level,
-        rng=context.stream("sobol"),
-    )
-    write_table(sensitivity.sobol_table(indices), into / "sobol.csv")
-    return StageOutput(notes=[sensitivity.driver_sentence(indices, str(indices["output"].values[0]))])
-
-
 # --- report -----------------------------------------------------------------------------------
 
 
@@ -334,10 +291,7 @@ def stages() -> tuple[Stage, ...]:
             not_ranked("rank"), _rank, ("ranking.csv", "ranking_sensitivity.csv"),
         ),
         *decision_stages.after_measures(not_ranked),
-        Stage(
-            "sobol", ("inputs", "simulate"), lambda c: [c.spec.seed, section(c, "sobol", "target")],
-            not_ranked("sobol"), _sobol, ("sobol.csv",),
-        ),
+        *driver_stages.driver_stages(not_ranked),
         Stage(
             "report",
             ("budget", "network", "inputs", "survey", "outlook", "measure", "rank", "decide", "adapt",

@@ -9,7 +9,7 @@ import numpy as np
 
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import chosen, interval_label, only, require_table
-from sinkrisk.plots.labels import readable, sentence_case
+from sinkrisk.plots.labels import readable, sentence_case, unit_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +72,7 @@ def plot_tornado(tornado: pd.DataFrame, output: str | None = None, *, top: int =
             f"Bars: mean of the output where the driver is {low} and where it is {high}, from the mean of "
             "all draws (vertical line); other drivers vary as they do. Thin lines: "
             f"{interval_label(table, name='tornado')}.",
+            characters=130,
         )
     return figure
 
@@ -176,7 +177,8 @@ def plot_responses(
     Parameters
     ----------
     responses : DataFrame
-        From `sensitivity.response_curves`.
+        From `sensitivity.response_curves`; a column ``driver_unit``, where there is one, ends the label
+        of its axis.
     output : str, optional
         May be left out where there is one.
     drivers : sequence of str, optional
@@ -220,7 +222,7 @@ def plot_responses(
                     part["at"], part["low"], part["high"], color=style.SKY, alpha=0.35, linewidth=0
                 )
                 axes.plot(part["at"], part["mean"], color=style.BLUE, marker="o", markersize=3)
-            axes.set_xlabel(readable(driver))
+            axes.set_xlabel(style.wrapped([readable(driver) + _of_driver(part)], 30)[0])
             style.light_grid(axes, "y")
         for axes in list(grid.flat)[len(picked) :]:
             axes.set_axis_off()
@@ -355,6 +357,12 @@ def plot_convergence(series: pd.DataFrame, output: str | None = None, *, top: in
             figure, f"Total-order Sobol' indices as N doubles; lines: {interval_label(table, name='series')}."
         )
     return figure
+
+
+def _of_driver(table: pd.DataFrame) -> str:
+    """Return what ends the label of a driver's axis: its unit, where the table says one."""
+    unit = unit_text(table["driver_unit"].iloc[0]) if "driver_unit" in table else ""
+    return "" if unit in ("", "state") else f", {unit}"
 
 
 def _of_output(table: pd.DataFrame, output: str | None, name: str) -> tuple[pd.DataFrame, str]:

@@ -26,6 +26,9 @@ _WORDS = {
     "net_removal_2050": "net removal until 2050",
     "net_removal_2100": "net removal until 2100",
     "reallocated_share": "share moved to other pathways",
+    "ranked_first": "being the best portfolio",
+    "target_missed": "the target being missed",
+    "margin": "lead of the best portfolio over the second",
     "total_cost": "total discounted cost",
     "mrv_breakthrough": "MRV breakthrough",
     "co2_2100": "CO₂ in 2100",
@@ -61,8 +64,13 @@ def readable(name: object) -> str:
     --------
     >>> readable("beccs"), readable("marginal_abatement_cost"), readable("near_term")
     ('BECCS', 'marginal abatement cost', 'near term')
+    >>> readable("growth_rate__daccs")
+    'growth rate, DACCS'
     """
     text = str(name)
+    if "__" in text.strip("_"):
+        # A driver of one pathway, or a node of one region and period.
+        return ", ".join(readable(part) for part in text.split("__") if part)
     return _WORDS.get(text, text.replace("_", " "))
 
 

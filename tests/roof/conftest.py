@@ -18,6 +18,7 @@ SMALL = {
     "sobol": {
         "n": 256,
         "replicates": 8,
+        "single_draws": 256,
         "measures": ["net_removal_2100", "shortfall"],
         "portfolios": ["phased"],
     },
