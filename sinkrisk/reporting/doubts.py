@@ -10,11 +10,16 @@ import pandas as pd
 
 from sinkrisk import plots
 from sinkrisk.plots.labels import in_order, readable, sentence_case
-from sinkrisk.plots.sensitivity import split_outputs
 from sinkrisk.plots.style import PATHWAY_STYLES
 from sinkrisk.reporting.blocks import Block, Column, Facts, Picture, Section, Table
-from sinkrisk.reporting.choices import named, names_of
 from sinkrisk.reporting.collecting import Collected, keyed
+from sinkrisk.reporting.driver_tables import (
+    CHOICE,
+    driver_blocks,
+    labelled,
+    settling_sentence,
+    undefined_sentence,
+)  # fmt: skip
 from sinkrisk.reporting.judging import judging_sentences, judging_tables, rivals
 from sinkrisk.reporting.numbers import (
     MISSING,
@@ -45,6 +50,10 @@ GROUPS: dict[str, str] = {
     "ecological": "ecological risk scores",
     "economics": "how costs rise with use, and discounting",
     "accounting": "which part of a product's carbon counts as removal",
+    "outlook": "how ocean, land and temperature answer to emissions",
+    "feedback": "what removal sets off: regrowth foregone, other gases, setbacks that slow what follows",
+    "resources": "what there is of land, biomass, water, clean energy and the rest, and what pathways need",
+    "interactions": "what pathways do to each other",
 }
 """What the groups of drivers stand for, in words."""
 
@@ -65,8 +74,9 @@ def driver_section(collected: Collected) -> Section:
     if raw is None:
         section.absent = collected.why_absent("sobol")
         return section
-    table = named(split_outputs(raw), names_of(collected))
-    measures = list(dict.fromkeys(table["measure"]))
+    table = labelled(collected, "sobol")
+    assert table is not None
+    measures = _choice_last(list(dict.fromkeys(table["measure"])))
     interval, size = interval_of(table), int(table["n"].iloc[0])
     replicates = int(table["replicates"].iloc[0])
     section.sentences = [
@@ -76,6 +86,7 @@ def driver_section(collected: Collected) -> Section:
         f"Indices come from {replicates} independent scrambled designs of N = {size} points; intervals are "
         f"{interval}s over these replicates.",
         *(_leading(table, measure) for measure in measures),
+        *filter(None, (_of_choice(measures), undefined_sentence(table), settling_sentence(collected))),
         OWN_NOISE,
     ]
     groups = collected.table("drivers")
@@ -96,7 +107,24 @@ def driver_section(collected: Collected) -> Section:
         )
     for measure in measures:
         section.blocks += _indices(table[table["measure"] == measure], measure, interval)
+    section.blocks += driver_blocks(collected)
     return section
+
+
+def _choice_last(measures: list[str]) -> list[str]:
+    """Return the criteria, then what the choice turns on."""
+    return [m for m in measures if m not in CHOICE] + [m for m in measures if m in CHOICE]
+
+
+def _of_choice(measures: list[str]) -> str:
+    """Return what the outputs that the choice turns on are, where the run analysed them."""
+    if "margin" not in measures:
+        return ""
+    return (
+        "Two kinds of output speak of the choice itself: whether a portfolio is the best of those analysed, "
+        "by net benefit, and by how much the best leads the second. Of a yes or no, interactions explain "
+        "more and single groups less than of a number."
+    )
 
 
 def _described(groups: pd.DataFrame, group: str, count: int) -> str:

@@ -21,6 +21,9 @@ _AT_RISK = (
     "extra_decoupled_low", "extra_decoupled_high", "extra_certain", "extra_certain_decoupled",
     "gap_certain", "level", "interval_mass",
 )  # fmt: skip
+_RANKS = ("rank", "rank_low", "rank_high", "first", "among_top")
+_SWING = ("base", "at_low", "at_low_low", "at_low_high", "at_high", "at_high_low", "at_high_high")
+_WORTH = ("ST", "ST_low", "ST_high", "cross_fitted", "plug_in", "mc_error", "floor", "perfect")
 
 SOURCES: dict[str, Source] = {
     "budget": Source(
@@ -234,6 +237,57 @@ SOURCES: dict[str, Source] = {
             "n", "replicates",
         ),
         ("value", "low", "high", "interval_mass", "n", "replicates"),
+    ),
+    "convergence": Source(
+        "convergence.csv",
+        "sobol",
+        ("output", "measure", "portfolio", "driver", "index", "n", "value", "low", "high", *_INTERVAL),
+        ("n", "value", "low", "high", "interval_mass"),
+    ),
+    "driver_ranks": Source(
+        "driver_ranks.csv",
+        "sobol",
+        ("output", "measure", "portfolio", "driver", *_RANKS, "top", "index", *_INTERVAL),
+        (*_RANKS, "top", "interval_mass"),
+    ),
+    "leading_drivers": Source(
+        "leading_drivers.csv",
+        "sobol",
+        ("output", "driver", "value", "floor", "tried"),
+        ("value", "floor", "tried"),
+    ),
+    "tornado": Source(
+        "tornado.csv",
+        "sobol",
+        (
+            "output", "measure", "portfolio", "driver", *_SWING, "low_label", "high_label", "n", "group",
+            "unit", *_INTERVAL,
+        ),
+        (*_SWING, "n", "interval_mass"),
+    ),
+    "responses": Source(
+        "responses.csv",
+        "sobol",
+        (
+            "output", "measure", "portfolio", "driver", "kind", "at", "state", "mean", "low", "high", "unit",
+            "driver_unit", *_INTERVAL,
+        ),
+        ("at", "mean", "low", "high", "interval_mass"),
+    ),
+    "state_shares": Source(
+        "state_shares.csv",
+        "sobol",
+        (
+            "output", "measure", "portfolio", "node", "value", "low", "high", "floor", "own_noise_S1",
+            "own_noise_kind", *_INTERVAL,
+        ),
+        ("value", "low", "high", "floor", "own_noise_S1", "interval_mass"),
+    ),
+    "actions": Source(
+        "actions.csv",
+        "sobol",
+        ("driver", "group", *_WORTH, "acts", "winner", "winners", "unit"),
+        _WORTH,
     ),
     "optimum": Source("optimum.csv", "optimize", ("pathway", "period", "planned", "unit"), ("planned",)),
     "checks": Source("checks.csv", "budget", ("name", "passed", "text")),

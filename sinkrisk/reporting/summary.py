@@ -14,6 +14,7 @@ from sinkrisk.reporting.choices import named, names_of, statistics_of, target_te
 from sinkrisk.reporting.collecting import Collected, keyed
 from sinkrisk.reporting.deciding import decision_text
 from sinkrisk.reporting.doubts import OWN_NOISE, Leading, leading_groups
+from sinkrisk.reporting.driver_tables import CHOICE
 from sinkrisk.reporting.numbers import (
     decimals_for,
     fixed,
@@ -221,7 +222,9 @@ def _drivers(collected: Collected) -> str:
         return ""
     table = split_outputs(raw)
     parts = []
-    for measure in dict.fromkeys(table["measure"]):
+    # Of what a choice turns on, the head names the lead; who is first is told in the section.
+    told = [m for m in dict.fromkeys(table["measure"]) if m not in CHOICE or m == "margin"]
+    for measure in told:
         groups = leading_groups(table, measure)
         if groups:
             parts.append(f"{readable(measure)}: " + ", ".join(_group(g) for g in groups))
