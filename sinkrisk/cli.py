@@ -49,6 +49,8 @@ Allow = Annotated[
     typer.Option("--allow-unconverged", help="Go on past a failed gate, with a banner; exit code 3 stays."),
 ]
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no line per finished stage.")]
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -89,9 +91,11 @@ def run(
     seed: Seed = None,
     force: Force = False,
     allow_unconverged: Allow = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run every stage of a spec and print the path of the report."""
-    _run(spec, out, None, draws=draws, seed=seed, force=force, allow_unconverged=allow_unconverged)
+    options = {"draws": draws, "seed": seed, "force": force, "allow_unconverged": allow_unconverged}
+    _run(spec, out, None, progress=not quiet, **options)
 
 
 def _stage_command(stage: str, text: str) -> None:
@@ -102,8 +106,10 @@ def _stage_command(stage: str, text: str) -> None:
         seed: Seed = None,
         force: Force = False,
         allow_unconverged: Allow = False,
+        quiet: Quiet = False,
     ) -> None:
-        _run(spec, out, stage, draws=draws, seed=seed, force=force, allow_unconverged=allow_unconverged)
+        options = {"draws": draws, "seed": seed, "force": force, "allow_unconverged": allow_unconverged}
+        _run(spec, out, stage, progress=not quiet, **options)
 
     command.__doc__ = text
     app.command(name=stage, help=text)(command)

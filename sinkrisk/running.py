@@ -50,7 +50,7 @@ def run(
     until : str, optional
         Stop after this stage.
     progress : bool, optional
-        Print progress; by default only on a terminal.
+        Print a line per stage to standard error; by default only on a terminal.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def test_reconcile_refuses_a_negative_seed_and_absurd_numbers_in_words(tmp_path,
 
 
 def test_run_prints_the_path_of_the_report(small_spec, small_run, capsys):
-    code, out, err = _call("run", str(small_spec), "--out", str(small_run), capsys=capsys)
+    code, out, err = _call("run", str(small_spec), "--out", str(small_run), "--quiet", capsys=capsys)
     assert code == 0
     assert out.strip() == str(small_run / "report.html")
     assert err == ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -74,9 +73,10 @@ def test_a_bare_value_inside_a_section_is_refused(text, key, tmp_path):
 def test_values_that_may_be_absent_may_be_bare(tmp_path):
     path = tmp_path / "spec.yaml"
     path.write_text(
-        f"{HEAD}outlook:\n  emissions:\nrank:\n  criteria:\nportfolios:\n  total: {{near_term: 1}}\n  names:\n"
+        f"{HEAD}outlook:\n  emissions:\nrank:\n  criteria:\n"
+        "portfolios:\n  total: {near_term: 1}\n  names:\n"
     )
-    spec = config.load_spec(Path(path)).spec
+    spec = config.load_spec(path).spec
     assert spec.outlook == config.OutlookSpec()
     assert spec.rank == config.RankSpec()
     assert spec.portfolios.names is None
