@@ -148,7 +148,8 @@ def quotations(collected: Collected, told: list[str]) -> list[str]:
             text += swing_text(words, unit_text(swing["unit"])).replace("The mean", "the mean")
             if output == "margin" and swing["driver"] in acted:
                 text += " " + worth_text(_in_words(acted[swing["driver"]], names))
-            out.append(text)
+            # What a table calls -1 is −1 on the page.
+            out.append(re.sub(r"(?<![\w.])-(?=\d)", "−", text))
     return out
 
 

@@ -59,7 +59,8 @@ def test_outputs_are_the_measures_and_what_the_choice_turns_on(run):
 
 def test_one_of_two_is_first_where_the_other_is_not(run):
     """Y and 1 - Y have equal indices, whatever the model: the two indicators must agree."""
-    total = table(run, "sobol.csv").pivot_table(index=["driver", "index"], columns="output", values="value")
+    sobol = table(run, "sobol.csv")
+    total = sobol.pivot_table(index=["driver", "index"], columns="output", values="value")
     np.testing.assert_allclose(
         total["ranked_first:phased"], total["ranked_first:engineered_first"], atol=1e-9
     )
