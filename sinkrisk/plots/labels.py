@@ -28,7 +28,7 @@ _WORDS = {
     "reallocated_share": "share moved to other pathways",
     "ranked_first": "being the best portfolio",
     "target_missed": "the target being missed",
-    "margin": "lead of the best portfolio over the second",
+    "margin": "margin between the two best portfolios",
     "total_cost": "total discounted cost",
     "mrv_breakthrough": "MRV breakthrough",
     "co2_2100": "CO₂ in 2100",

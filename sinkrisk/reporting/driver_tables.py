@@ -60,7 +60,7 @@ def output_text(output: str) -> str:
     Examples
     --------
     >>> output_text("net_removal_2100:Phased"), output_text("margin")
-    ('net removal until 2100 of “Phased”', 'lead of the best portfolio over the second')
+    ('net removal until 2100 of “Phased”', 'margin between the two best portfolios')
     """
     measure, _, portfolio = output.partition(":")
     return readable(measure) + (f" of “{portfolio}”" if portfolio else "")
@@ -388,7 +388,7 @@ def _actions(collected: Collected) -> list[Block]:
         Table(
             f"What learning a single driver before choosing among the portfolios analysed would be worth "
             f"(EVPPI, {unit}, from the estimate biased down to the one biased up, each moved out by its 90 % "
-            f"Monte Carlo error), beside {of} ST of the lead of the best portfolio. A driver acts where it "
+            f"Monte Carlo error), beside {of} ST of the margin between the best two. A driver acts where it "
             f"is worth more than its shuffles. Without knowing, {winner} is chosen; knowing everything would "
             f"be worth {perfect}. From actions.csv.",
             [Column("Driver", False), Column("Group", False), Column("ST"), Column("EVPPI"),

@@ -222,7 +222,7 @@ def _drivers(collected: Collected) -> str:
         return ""
     table = split_outputs(raw)
     parts = []
-    # Of what a choice turns on, the head names the lead; who is first is told in the section.
+    # Of what a choice turns on, the head names the margin; who is first is told in the section.
     told = [m for m in dict.fromkeys(table["measure"]) if m not in CHOICE or m == "margin"]
     for measure in told:
         groups = leading_groups(table, measure)

@@ -100,7 +100,7 @@ def test_what_the_choice_turns_on_is_told_with_its_interval(page):
     assert "95 % equal-tailed replicate t interval" in text
     # The head names the lead, and leaves who is first to the section.
     head = page.text[page.text.index("The answers in short") : page.text.index("Contents")]
-    assert "lead of the best portfolio over the second: cost 100 %" in head
+    assert "margin between the two best portfolios: cost 100 %" in head
     assert "being the best portfolio" not in head
 
 
