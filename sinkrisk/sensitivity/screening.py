@@ -69,9 +69,9 @@ def screen_drivers(
     Examples
     --------
     >>> x = np.random.default_rng(1).standard_normal((2000, 50))
-    >>> found = screen_drivers(x[:, 7] ** 2, {f"x{k}": x[:, k] for k in range(50)}, top=2)
-    >>> found["driver"][0], found["stands_out"].tolist()
-    ('x7', [True, False])
+    >>> found = screen_drivers(x[:, 7] ** 2, {f"x{k}": x[:, k] for k in range(50)}, top=1)
+    >>> found[["driver", "stands_out", "tried"]].values.tolist()
+    [['x7', True, 50]]
     """
     import pandas as pd
 
