@@ -84,7 +84,7 @@ from sinkrisk.portfolio.rows import (
 )
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def deploy(f: int, q: int, active: Ints, planned: Floats, w: Floats, o: Floats) -> None:
     """State what became of plans, summed over regions: deployed, moved, and why the rest was lost."""
     for i in range(active.shape[0]):
@@ -109,7 +109,7 @@ def deploy(f: int, q: int, active: Ints, planned: Floats, w: Floats, o: Floats) 
         o[LOST, p, q] = limited + cut + withheld
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _unit_cost(p: int, q: int, path: Floats, bounds: Floats, o: Floats) -> float:
     """Return the unit cost that learning has reached by the middle of a period, USD/t."""
     unit: float = path[UNIT_COST, p]
@@ -123,7 +123,7 @@ def _unit_cost(p: int, q: int, path: Floats, bounds: Floats, o: Floats) -> float
     return unit * max(fall, float(path[COST_FLOOR, p]))
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def charge(
     q: int, active: Ints, path: Floats, slope: float, exponent: float, grid: Floats, bounds: Floats,
     land: int, supply: Floats, w: Floats, shared: Floats, region: Floats, o: Floats, by_region: Floats,
@@ -157,7 +157,7 @@ def charge(
         o[PROCESS, p, q] = process
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def disturb(q: int, active: Ints, path: Floats, length: float, w: Floats, o: Floats) -> None:
     """State the non-CO2 effects, which may fade with the capacity's age."""
     for i in range(active.shape[0]):
@@ -174,7 +174,7 @@ def disturb(q: int, active: Ints, path: Floats, length: float, w: Floats, o: Flo
         o[NON_CO2, p, q] = path[STEADY, p] * captured + path[YOUNG, p] * fresh
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _saturating(
     stock: float, inflow: float, rate: float, fullness: float, length: float
 ) -> tuple[float, float]:
@@ -190,7 +190,7 @@ def _saturating(
     return stock * (1.0 + loss) + inflow * filled, min(inflow * level * fullness / length, inflow)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def store(
     q: int, active: Ints, path: Floats, pool: Floats, spot: Floats, cell: Floats, length: float,
     w: Floats, o: Floats,
@@ -241,7 +241,7 @@ def store(
         o[NET, p, q] = stored - o[PROCESS, p, q] - o[NON_CO2, p, q]
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def issue(active: Ints, creditable: Flags, path: Floats, bounds: Floats, o: Floats) -> None:
     """State the credits: removal of creditable pathways, issued after their delay."""
     for i in range(active.shape[0]):

@@ -43,7 +43,7 @@ from sinkrisk.portfolio.rows import (
 )
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def list_needs(need: Floats, needs: Ints, needed: Ints) -> None:
     """List the resources each pathway needs in a sample: most need few."""
     for p in range(need.shape[0]):
@@ -55,7 +55,7 @@ def list_needs(need: Floats, needs: Ints, needed: Ints) -> None:
         needed[p] = count
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def may_move(cell: Floats, headroom: float, recipient: Flags, moves: Flags) -> None:
     """Fill moves (p,): whether some of the pathway's held capacity may move elsewhere."""
     for p in range(recipient.shape[0]):
@@ -67,7 +67,7 @@ def may_move(cell: Floats, headroom: float, recipient: Flags, moves: Flags) -> N
         moves[p] = found
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def activate(f: int, used: Flags, recipient: Flags, moves: Flags, active: Ints, w: Floats) -> int:
     """List the pathways that a portfolio can use and clear what they remember; return how many."""
     moving = False
@@ -84,7 +84,7 @@ def activate(f: int, used: Flags, recipient: Flags, moves: Flags, active: Ints, 
     return count
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def spread(
     f: int, q: int, active: Ints, world: Floats, regional: Floats, takes: Flags,
     cell: Floats, spot: Floats, w: Floats,
@@ -114,7 +114,7 @@ def spread(
                 w[UNPLACED, p, r] *= left
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def let_through(q: int, active: Ints, cell: Floats, w: Floats, region: Floats) -> None:
     """Let the deployment mode and the setback of the last period through; hold the rest."""
     for i in range(active.shape[0]):
@@ -128,7 +128,7 @@ def let_through(q: int, active: Ints, cell: Floats, w: Floats, region: Floats) -
             w[CUT, p, r] = w[MOVED, p, r] = w[GAIN, p, r] = 0.0
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _demand(active: Ints, need: Floats, needs: Ints, needed: Ints, w: Floats, shared: Floats) -> None:
     """Work out the resources that what is going needs."""
     for z in range(shared.shape[1]):
@@ -143,7 +143,7 @@ def _demand(active: Ints, need: Floats, needs: Ints, needed: Ints, w: Floats, sh
                 shared[IN_USE, z, r] += use * w[GOING, p, r]
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def share_resources(
     q: int, active: Ints, need: Floats, needs: Ints, needed: Ints, supply: Floats,
     w: Floats, shared: Floats, scarcity: Floats,
@@ -176,7 +176,7 @@ def share_resources(
     _demand(active, need, needs, needed, w, shared)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def reallocate(
     q: int, active: Ints, recipient: Flags, headroom: float, need: Floats, needs: Ints, needed: Ints,
     supply: Floats, cell: Floats, w: Floats, shared: Floats, region: Floats,
@@ -238,7 +238,7 @@ def reallocate(
                 w[MOVED, p, r] = cell[PASSIVE, q, p, r] * w[HELD, p, r] * part
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def remember_losses(active: Ints, setback: float, w: Floats, region: Floats) -> None:
     """Turn the share of each region's plans that was lost into the brake on its next period."""
     for r in range(w.shape[2]):
@@ -251,7 +251,7 @@ def remember_losses(active: Ints, setback: float, w: Floats, region: Floats) -> 
         region[BRAKE, r] = 1.0 - setback * lost
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def couple(
     q: int, active: Ints, is_active: Flags, coupling: Ints, effect: Floats, cell: Floats, w: Floats
 ) -> None:

@@ -97,7 +97,7 @@ def _compile(sources: str) -> Any:
             plans.world, plans.regional, plans.planned, plans.used, plans.bounds,
         )  # fmt: skip
         recipient, creditable, coupling, land = plans.recipient, plans.creditable, plans.coupling, plans.land
-        listed, moves, is_active = np.zeros(pathways, np.int64), np.zeros(pathways, np.bool_), used[0].copy()
+        listed, moves, is_active = np.zeros(pathways, np.uintp), np.zeros(pathways, np.bool_), used[0].copy()
         needs, needed = np.zeros((pathways, resources), np.int64), np.zeros(pathways, np.int64)
         w, o = np.zeros((17, pathways, regions)), np.zeros((len(KERNEL_FLOWS), pathways, periods))
         shared, region = np.zeros((3, resources, regions)), np.zeros((3, regions))
@@ -135,7 +135,10 @@ def _compile(sources: str) -> Any:
                     disturb(q, active, path, length, w, o)
                     store(q, active, path, pool, spot, cell, length, w, o)
                     for z in range(resources):
-                        by_resource[0, z, q] = shared[IN_USE, z].sum()
+                        in_use = 0.0
+                        for r in range(regions):
+                            in_use += shared[IN_USE, z, r]
+                        by_resource[0, z, q] = in_use
                 issue(active, creditable, path, bounds, o)
                 _write(first + s, f, active, spot, w, o, by_region, by_resource, out)
 
