@@ -44,6 +44,7 @@ notebooks: $(VENV)/.dev ## execute every notebook once, into build/notebooks
 	$(PY) tests/execute_notebooks.py notebooks build/notebooks
 
 bench: $(VENV)/.dev ## run the benchmarks and rewrite tests/benchmarks/RESULTS.md
+	@mkdir -p build
 	$(PY) -m pytest -q tests/benchmarks --benchmark-only --benchmark-json=build/bench.json -p no:cacheprovider
 	$(PY) tests/benchmarks/tabulate.py build/bench.json tests/benchmarks/RESULTS.md
 
