@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.sensitivity import dependence
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.reading import (
     HALF_SAMPLES,
     GivenDriver,
@@ -40,6 +41,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+@checked()
 def given_data_indices(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,
@@ -121,6 +123,7 @@ def given_data_indices(
     return table[COLUMNS].reset_index(drop=True)
 
 
+@checked()
 def target_sensitivity(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,
@@ -166,6 +169,12 @@ def target_sensitivity(
     """
     if (below is None) == (above is None):
         raise InputError(Problem("exactly one bound", got=f"below={below}, above={above}"))
+    # A comparison makes False of what is not a number: it is to be refused before.
+    found = Problems()
+    read_outputs(y, found)
+    if np.isnan(below if below is not None else above):  # type: ignore[arg-type]
+        found.add("the bound is not a number", got="nan", key="below" if below is not None else "above")
+    found.raise_if_any()
     data: Any = y if isinstance(y, xr.DataArray) else np.asarray(y)
     happens = data < below if below is not None else data > above
     if isinstance(y, xr.DataArray):

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk.errors import InputError, Problems
+from sinkrisk.sensitivity.forms import checked
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +40,7 @@ def first_shares(values: ArrayLike) -> Floats:
     return np.asarray(best / best.sum(axis=1, keepdims=True))
 
 
+@checked()
 def stack_outputs(
     measures: xr.DataArray | None = None,
     values: xr.DataArray | None = None,
@@ -106,7 +108,9 @@ def stack_outputs(
             parts += _columns(criterion, one, one.values)
         if missed is not None:
             one = measures.sel(criterion=missed).transpose("sample", "portfolio")
-            parts += _columns(MISSED, one, (one.values > MET).astype(float))
+            # What is not known is not met either: it stays NaN, which `sobol` refuses with its rows.
+            event = np.where(np.isnan(one.values), np.nan, one.values > MET)
+            parts += _columns(MISSED, one, event)
     elif missed is not None:
         raise InputError("'missed' names a criterion of the measures, which were not given")
     if values is not None:

@@ -172,6 +172,10 @@ def test_all_outputs_side_by_side():
         [1.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0],
     ]
     assert outputs["measure"].values.tolist()[-1] == "margin"
+    # A shortfall that is not known is no target met.
+    unknown = measures(np.array([[np.nan, 0.5]]))
+    event = stack_outputs(unknown, criteria=[], missed="shortfall")
+    np.testing.assert_array_equal(event, [[np.nan, 1.0]])
     assert outputs["portfolio"].values.tolist() == ["a", "b", "a", "b", "a", "b", ""]
 
 

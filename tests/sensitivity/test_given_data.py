@@ -171,6 +171,15 @@ def test_target_sensitivity_is_that_of_the_indicator(draws):
         target_sensitivity(y, drivers, below=0.0, above=1.0)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_no_event_that_did_not_happen(draws, bad):
+    x, y = draws
+    with pytest.raises(InputError, match="outputs are not finite in 2 draws: 3, 7"):
+        target_sensitivity(np.where(np.isin(np.arange(N), [3, 7]), bad, y), {"a": x[:, 0]}, below=0.0)
+    with pytest.raises(InputError, match="the bound is not a number"):
+        target_sensitivity(y, {"a": x[:, 0]}, above=np.nan)
+
+
 def test_equal_seeds_give_equal_tables(draws):
     x, y = draws
     one, two = (given_data_indices(y[:300], {"a": x[:300, 0]}, rng=7) for _ in range(2))
