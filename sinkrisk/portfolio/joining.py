@@ -100,8 +100,28 @@ def _check(parts: list[xr.Dataset]) -> None:
                     key=f"parts.{at}",
                     hint="simulate every set of plans on the same draws",
                 )
+        unlike = _unlike(part, first)
+        if unlike and not found:
+            found.add(
+                "outcomes of other draws",
+                got=f"other {', '.join(unlike)} in part {at} than in part 0",
+                key=f"parts.{at}",
+                hint="simulate every set of plans on the same draws",
+            )
     names = [str(n) for part in parts for n in part["portfolio"].values]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         found.add("portfolios given twice", got=", ".join(twice), key="parts", hint="rename one of each")
     found.raise_if_any()
+
+
+def _unlike(part: xr.Dataset, first: xr.Dataset) -> list[str]:
+    """Return what both carry along from the draws and yet holds other values: equal labels prove nothing."""
+    return [
+        str(name)
+        for name in first.variables
+        if "sample" in first[name].dims
+        and "portfolio" not in first[name].dims
+        and name in part.variables
+        and not part[name].variable.equals(first[name].variable)
+    ]

@@ -63,3 +63,17 @@ def test_other_draws_are_refused_with_both_sizes(parts):
         portfolio.join_outcomes([])
     with pytest.raises(InputError, match=r"key 'parts': .*a list of xarray Datasets"):
         portfolio.join_outcomes(world)
+
+
+def test_draws_that_only_share_their_numbers_are_refused(parts):
+    drawn, plans, (world, _) = parts
+    rest = plans.isel(portfolio=[0]).assign_coords(portfolio=["other"])
+    again = portfolio.simulate(drawn, rest)
+    assert portfolio.join_outcomes([world, again]).sizes["portfolio"] == 5
+    # Another seed numbers its draws alike; paired comparisons over them would mean nothing.
+    with pytest.raises(InputError, match=r"outcomes of other draws: got 'other .*discount_rate"):
+        portfolio.join_outcomes([world, portfolio.simulate(full_drawn(32, seed=9), rest)])
+    weight = np.arange(1.0, 33.0) / np.arange(1.0, 33.0).sum()
+    heavier = again.assign(probability=("sample", weight))
+    with pytest.raises(InputError, match="other probability in part 1"):
+        portfolio.join_outcomes([world, heavier])
