@@ -24,6 +24,7 @@ LABELLED = {
     "xr.DataArray": ("xarray", "DataArray"),
     "xr.DataTree": ("xarray", "DataTree"),
     "pd.DataFrame": ("pandas", "DataFrame"),
+    "pd.Series": ("pandas", "Series"),
 }
 """Annotation -> the module and class; a value can only be of it where the module is loaded already."""
 
@@ -36,6 +37,8 @@ WORDS = {
     "os.PathLike[str]": "a path",
     "Sequence[str]": "a list of texts",
     "tuple[str, ...]": "a list of texts",
+    "Collection[str]": "a list of texts",
+    "tuple[str, str]": "a pair of texts",
     "Sequence[int]": "a list of whole numbers",
     "Sequence[xr.Dataset]": "a list of xarray Datasets",
     "ArrayLike": "an array of numbers",
@@ -44,6 +47,10 @@ WORDS = {
     "Mapping[str, float]": "a mapping of names to numbers",
     "Mapping[str, int]": "a mapping of names to whole numbers",
     "Mapping[str, ArrayLike]": "a mapping of names to arrays of numbers",
+    "Mapping[str, str]": "a mapping of names to names",
+    "Mapping[Any, ArrayLike]": "a mapping of names to arrays of numbers or labels",
+    "Callable[[Floats], Any]": "a function",
+    "Executor": "an executor",
 }
 
 ALIASES = {
@@ -53,6 +60,8 @@ ALIASES = {
     "Direction": "str",
     "Kind": "str",
     "Objective": "str",
+    "Design": "str",
+    "Workers": "int | Executor | None",
 }
 """Names that rooms give to unions; which words a text may be is said by the function itself."""
 
@@ -65,7 +74,7 @@ class Holding:
     ----------
     variables, dims, columns : tuple of str
         Names a Dataset must have as variables or coordinates; dims of a Dataset or DataArray; columns
-        of a DataFrame.
+        of a DataFrame, or entries of one row of it.
     never : tuple of str
         Dims it must not have.
     origin : str
@@ -246,6 +255,8 @@ def _lacking(holding: Holding, value: Any) -> list[str]:
             lacking += [f"the variable '{n}'" for n in holding.variables if n not in value.variables]
         else:
             lacking += [f"the coordinate '{n}'" for n in holding.variables if n not in value.coords]
+    elif module == "pandas" or isinstance(value, Mapping):
+        lacking = [f"the entry '{n}'" for n in holding.columns if n not in value]
     return lacking
 
 
@@ -293,12 +304,12 @@ def _listed(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return fits
 
 
-def _mapped(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _mapped(test: Callable[[Any], bool], keys: type = str) -> Callable[[Any], bool]:
     def fits(value: Any) -> bool:
         return (
             isinstance(value, Mapping)
             and not hasattr(value, "data_vars")
-            and all(isinstance(k, str) and test(v) for k, v in value.items())
+            and all(isinstance(k, keys) and test(v) for k, v in value.items())
         )
 
     return fits
@@ -326,6 +337,10 @@ _TESTS: dict[str, Callable[[Any], bool]] = {
     "os.PathLike[str]": lambda value: isinstance(value, os.PathLike),
     "Sequence[str]": _listed(lambda item: isinstance(item, str)),
     "tuple[str, ...]": _listed(lambda item: isinstance(item, str)),
+    "Collection[str]": lambda value: _listed(lambda item: isinstance(item, str))(
+        list(value) if isinstance(value, Set) else value
+    ),
+    "tuple[str, str]": lambda value: _listed(lambda item: isinstance(item, str))(value) and len(value) == 2,
     "Sequence[int]": _listed(_whole),
     "Sequence[xr.Dataset]": _listed(lambda item: _fits("xr.Dataset", item)),
     "ArrayLike": _array("biuf"),
@@ -334,4 +349,7 @@ _TESTS: dict[str, Callable[[Any], bool]] = {
     "Mapping[str, float]": _mapped(_number),
     "Mapping[str, int]": _mapped(_whole),
     "Mapping[str, ArrayLike]": _mapped(_array("biufUOS")),
+    "Mapping[str, str]": _mapped(lambda item: isinstance(item, str)),
+    "Mapping[Any, ArrayLike]": _mapped(_array("biufUOS"), object),
+    "Callable[[Floats], Any]": callable,
 }
