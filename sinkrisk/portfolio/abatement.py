@@ -86,8 +86,8 @@ def abatement_curves(
         Mass of the equal-tailed band of the tonnes at a given price.
     ledgers : sequence of {"removal", "avoided", "utilisation"}
         What counts as tonnes: removal alone when left out, of which only what is additional and reaches
-        the store counts (``additionality * efficiency``, as in `simulate`); utilisation pathways
-        count by `removal_share`.
+        the store counts, less regrowth given up (``additionality * efficiency - foregone_regrowth``, at
+        least 0, as in `simulate`); utilisation pathways count by `removal_share`.
     institutions : bool
         Whether a pathway's use stops at the share that its deployment mode lets through, as in
         `simulate`.
@@ -254,13 +254,17 @@ def _ledger_share(drawn: xr.Dataset, ledgers: Sequence[str]) -> Floats:
     for name in ("additionality", "efficiency"):
         if name in drawn:
             real = real * drawn[name].transpose("sample", "pathway").values
-    removal = ("removal" in ledgers) * real
+    given_up = np.zeros(share.shape)
+    if "foregone_regrowth" in drawn:
+        given_up = drawn["foregone_regrowth"].transpose("sample", "pathway").values
     out = np.zeros(share.shape)
     for p, flow in enumerate(drawn["flow_class"].values.astype(str)):
-        if flow == "utilisation":
-            out[:, p] = removal[:, p] * share[:, p] + ("utilisation" in ledgers) * (1.0 - share[:, p])
-        else:
-            out[:, p] = removal[:, p] if flow == "removal" else float(flow in ledgers)
+        part = share[:, p] if flow == "utilisation" else float(flow == "removal")
+        # Regrowth given up is taken off before storage, as in the simulation.
+        removal = np.maximum(part * real[:, p] - given_up[:, p], 0.0)
+        out[:, p] = ("removal" in ledgers) * removal
+        if flow != "removal" and flow in ledgers:
+            out[:, p] += 1.0 - part
     return out
 
 

@@ -136,6 +136,22 @@ def test_what_the_curve_offers_is_what_the_simulation_removes():
                                removed.mean("sample").sel(period="near_term"), rtol=1e-9)  # fmt: skip
 
 
+def test_regrowth_given_up_is_no_tonne_of_the_curve():
+    drawn = build_drawn(20, seed=12)
+    rng = np.random.default_rng(2)
+    names = list(drawn["pathway"].values)
+    for name, low, high in (("additionality", 0.5, 1.0), ("foregone_regrowth", 0.0, 0.8)):
+        drawn[name] = ("sample", "pathway"), rng.uniform(low, high, (20, len(names)))
+    drawn["saturation_years"] = ("sample", "pathway"), np.full((20, len(names)), np.inf)
+    top = portfolio.abatement_curves(drawn, prices=[1e9])["by_pathway"].sel(region="world").isel(price=0)
+    for pathway in ("daccs", "forests", "industrial_carbonation", "point_source_ccs"):
+        removed = portfolio.simulate(drawn, plans(drawn, {"p": {pathway: 1e3}}))["removed"]
+        offered = top.sel(pathway=pathway, period="near_term")
+        np.testing.assert_allclose(
+            offered, removed.sel(pathway=pathway, period="near_term").mean(), rtol=1e-9, err_msg=pathway
+        )
+
+
 def test_weights_equal_repetition():
     drawn = build_drawn(25, seed=11)
     counts = np.random.default_rng(1).integers(1, 4, 25)
