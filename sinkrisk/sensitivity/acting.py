@@ -15,6 +15,7 @@ from sinkrisk.portfolio.valuing import value_of_learning
 from sinkrisk.risk.features import principal_components
 from sinkrisk.risk.information import FOLDS
 from sinkrisk.risk.partial_information import FLEXIBILITY, PERMUTATIONS
+from sinkrisk.sensitivity.dependence import tie_broken_order
 from sinkrisk.sensitivity.describing import one_output
 from sinkrisk.sensitivity.reading import GivenDriver, read_drivers
 
@@ -216,7 +217,8 @@ def _conditions(driver: GivenDriver) -> tuple[NDArray[np.intp], tuple[str, ...]]
         x = components[:, 0] if components.shape[1] else np.zeros(len(x))
         ending = " of its first component"
     rank = np.empty(len(x), dtype=np.intp)
-    rank[np.argsort(x, kind="stable")] = np.arange(len(x)) * 3 // len(x)
+    # Equal values in random order: in that of the draws they would get the draws' own trend.
+    rank[tie_broken_order(x, np.random.default_rng(0))] = np.arange(len(x)) * 3 // len(x)
     return rank, tuple(name + ending for name in THIRDS)
 
 

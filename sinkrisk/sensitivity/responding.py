@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk.errors import Problems
+from sinkrisk.sensitivity.dependence import tie_broken_order
 from sinkrisk.sensitivity.reading import GivenDriver, read_drivers, read_outputs
 
 if TYPE_CHECKING:
@@ -172,7 +173,9 @@ def tornado_table(
             codes = np.asarray(driver.values)
         else:
             rank = np.empty(len(data))
-            rank[np.argsort(driver.values, kind="stable")] = (np.arange(len(data)) + 0.5) / len(data)
+            # Equal values in random order: in that of the draws they would get the draws' own trend.
+            order = tie_broken_order(driver.values, np.random.default_rng(0))
+            rank[order] = (np.arange(len(data)) + 0.5) / len(data)
             codes = np.where(rank < tail, 0, np.where(rank > 1.0 - tail, 2, 1))
         at, mean, low, high, _ = _classes(codes, codes.astype(float), data, level)
         for k, who in enumerate(outputs.who):

@@ -143,6 +143,18 @@ def test_bad_input_of_the_table(chain):
         winners_by(values, drivers, probability=np.ones(3))
 
 
+def test_equal_values_of_a_driver_do_not_choose_with_the_order_of_the_draws():
+    # The choice is better by 3 standard errors of a third: another wins there with probability 1e-3 each.
+    gain = np.sort(np.random.default_rng(6).standard_normal(3000)) + 0.1
+    values = xr.DataArray(
+        np.stack([gain, 0.0 * gain], axis=1),
+        dims=("sample", "portfolio"),
+        coords={"portfolio": ["bold", "safe"]},
+    )
+    table = winners_by(values, {"one": np.zeros(3000)})
+    assert table["winner"].tolist() == ["bold"] * 3
+
+
 # --- outputs ---------------------------------------------------------------------------------
 
 

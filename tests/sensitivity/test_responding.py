@@ -96,3 +96,11 @@ def test_bad_input(function, change, text):
     with pytest.raises(InputError) as error:
         function(np.arange(32.0), {"x": np.arange(32.0)}, **change)
     assert text in str(error.value)
+
+
+def test_equal_values_of_a_driver_do_not_swing_with_the_order_of_the_draws():
+    # Outputs in rising order: a driver of one value, cut in the order of the draws, would swing by 3.5 sd.
+    y = np.sort(np.random.default_rng(5).standard_normal(2000))
+    row = tornado_table(y, {"one": np.zeros(2000)}).iloc[0]
+    # The standard error of a difference of two means of 200 is .1: beyond .4 with probability 6e-5.
+    assert abs(row["swing"]) < 0.4
