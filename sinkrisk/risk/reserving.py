@@ -187,8 +187,8 @@ def at_risk(
     More of the same mix is more of the same in every draw: what goes in is as uncertain as before and
     meets the same shares of loss. With K the amount kept, the smallest factor f with
     ``P(f K >= Q) >= b`` is ``Q / k``, k the largest amount with ``P(K >= k) >= b``. The interval is the
-    percentile bootstrap of the draws, with the promise worked out anew where it is the mean: the error
-    of a finite number of draws, nothing else.
+    percentile bootstrap of the draws, weights and all, with the promise worked out anew where it is the
+    mean: the error of a finite number of draws, nothing else.
 
     Examples
     --------
@@ -227,10 +227,15 @@ def at_risk(
     needed = due / (1.0 - at) if at < 1.0 else (np.inf if due > 0.0 else 0.0)
     generator, extras = random.generator(rng), np.empty(repeats)
     for k in range(repeats):
-        order = generator.choice(n, n, p=weight)
-        again, into_again = left[order], float(total[order].mean())
-        sure = float(value_at_risk(again, level, direction="low_is_bad"))
-        extras[k] = _extra(_factor(float(again.mean()) if promised is None else due, sure), into_again)
+        # Draws are resampled alike and keep their weights: a few heavy ones are no more than a few draws.
+        order = generator.integers(n, size=n)
+        held = weight[order]
+        if held.sum() <= 0.0:
+            order, held = np.arange(n), weight
+        each = held / held.sum()
+        again, into_again = left[order], float(each @ total[order])
+        sure = float(value_at_risk(again, level, direction="low_is_bad", probability=each))
+        extras[k] = _extra(_factor(float(each @ again) if promised is None else due, sure), into_again)
     extras.sort()
     edges = np.array([(1.0 - interval_mass) / 2.0, (1.0 + interval_mass) / 2.0])
     # Order statistics, not interpolated: an infinite extra has no neighbour to be mixed with.
