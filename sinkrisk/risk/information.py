@@ -52,7 +52,12 @@ def evpi(values: ArrayLike, *, probability: ArrayLike | None = None) -> float:
     0.5
     """
     data, weight = checked_values(values, probability)
-    return float(weight @ data.max(axis=1) - (weight @ data).max())
+    return perfect_gain(data, weight)
+
+
+def perfect_gain(data: Floats, weight: Floats) -> float:
+    """Return the mean of each draw's best less the best mean; two sums of equal numbers may differ by rounding."""
+    return max(float(weight @ data.max(axis=1) - (weight @ data).max()), 0.0)
 
 
 @dataclass(frozen=True)
@@ -159,13 +164,13 @@ def evppi_states(
         crossed,
         error,
         float(np.quantile(shuffled, FLOOR_LEVEL)),
-        float(weight @ data.max(axis=1) - (weight @ data).max()),
+        perfect_gain(data, weight),
     )
 
 
 def _plug_in(data: Floats, weight: Floats, groups: NDArray[np.intp]) -> float:
     sums = _group_sums(data, weight, groups, int(groups.max()) + 1)
-    return float(sums.max(axis=1).sum() - (weight @ data).max())
+    return max(float(sums.max(axis=1).sum() - (weight @ data).max()), 0.0)
 
 
 def _group_sums(data: Floats, weight: Floats, groups: NDArray[np.intp], count: int) -> Floats:

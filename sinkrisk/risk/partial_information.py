@@ -20,7 +20,7 @@ from sinkrisk import rng as random
 from sinkrisk.arguments import Holding, checked
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.features import block_features, spline_features, state_features
-from sinkrisk.risk.information import FOLDS, checked_values
+from sinkrisk.risk.information import FOLDS, checked_values, perfect_gain
 
 Floats = NDArray[np.float64]
 Kind = Literal["scalar", "states", "block"]
@@ -198,7 +198,7 @@ def evppi(
         cross_fitted=crossed,
         mc_error=float(np.sqrt(np.sum(weight**2 * (gain - crossed) ** 2))),
         floor=float(max(shuffled)),
-        perfect=max(float(weight @ data.max(axis=1) - (weight @ data).max()), 0.0),
+        perfect=perfect_gain(data, weight),
         kind=read,
         features=features.shape[1],
     )
@@ -216,7 +216,7 @@ def _plug_in(features: Floats, data: Floats, weight: Floats, kind: Kind) -> floa
     if features.shape[1] == 0:
         return 0.0
     fitted = _fit(features, data, weight, kind)(features)
-    return float(weight @ fitted.max(axis=1) - (weight @ fitted).max())
+    return max(float(weight @ fitted.max(axis=1) - (weight @ fitted).max()), 0.0)
 
 
 def _fit(features: Floats, data: Floats, weight: Floats, kind: Kind) -> Callable[[Floats], Floats]:

@@ -79,3 +79,16 @@ def test_bad_values_are_refused():
         evpi([[1.0, 2.0], [np.nan, 1.0]])
     with pytest.raises(InputError, match="3 problems"):
         evppi_states([[1.0, 2.0], [2.0, 1.0]], [0.5, 1.0], folds=5, permutations=0)
+
+
+def test_an_alternative_that_always_wins_leaves_exactly_nothing_to_learn():
+    """Two sums of the same numbers in another order differ by rounding; no value is below nought for it."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        values = rng.normal(size=(int(rng.integers(30, 400)), 3)) * 1e4
+        values[:, 0] = values.max(axis=1) + 1.0
+        assert evpi(values) >= 0.0
+    states = rng.integers(0, 3, len(values))
+    found = evppi_states(values, states, permutations=1, rng=1)
+    assert min(found.perfect, found.plug_in, found.floor) >= 0.0
+    assert (found.cross_fitted, found.acts) == (0.0, False)
