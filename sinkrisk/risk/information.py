@@ -56,7 +56,7 @@ def evpi(values: ArrayLike, *, probability: ArrayLike | None = None) -> float:
 
 
 def perfect_gain(data: Floats, weight: Floats) -> float:
-    """Return the mean of each draw's best less the best mean; two sums of equal numbers may differ by rounding."""
+    """Return the mean of each draw's best less the best mean, at least 0 for all that rounding says."""
     return max(float(weight @ data.max(axis=1) - (weight @ data).max()), 0.0)
 
 
