@@ -10,6 +10,7 @@ import numpy as np
 from sinkrisk.plots import style
 from sinkrisk.plots.checking import chosen, interval_label, only, require_table
 from sinkrisk.plots.labels import readable, sentence_case, unit_text
+from sinkrisk.plots.portfolio import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +274,7 @@ def plot_driver_ranks(ranks: pd.DataFrame, output: str | None = None, *, top: in
         at = np.arange(len(table), dtype=float)
         left.barh(at, table["among_top"], height=0.62, color=style.BLUE)
         for k, share in enumerate(table["among_top"]):
-            left.text(share + 0.02, k, f"{100 * share:.0f} %", va="center", fontsize=9, color=style.INK)
+            left.text(share + 0.02, k, percent(share), va="center", fontsize=9, color=style.INK)
         left.set_xlim(0.0, 1.18)
         left.set_xticks([0.0, 0.5, 1.0], ["0 %", "50 %", "100 %"])
         left.set_title("leads" if first == 1 else f"among the first {first}")

@@ -129,7 +129,9 @@ def quotations(collected: Collected, told: list[str]) -> list[str]:
         assert sobol is not None
         part = sobol[sobol["output"] == output]
         held = keyed(part, "driver", "index")
-        total = part[part["index"] == "ST"].sort_values("value", ascending=False, kind="stable")
+        # Of what does nothing there is nothing to quote.
+        total = part[(part["index"] == "ST") & (part["value"] != 0.0)]
+        total = total.sort_values("value", ascending=False, kind="stable")
         for driver in total["driver"].head(QUOTED):
             shares = [_share(held[driver, index]) for index in ("S1", "ST")]
             text = (
@@ -201,7 +203,7 @@ def _ranks(collected: Collected, told: list[str]) -> list[Block]:
             f"{row['rank_low']:g} to {row['rank_high']:g}", percent(row["first"]), percent(row["among_top"]),
         ]
         for row in table.to_dict(orient="records")
-        if row["rank_low"] <= top
+        if row["among_top"] > 0.0
     ]  # fmt: skip
     pictures: list[Block] = [
         Picture(

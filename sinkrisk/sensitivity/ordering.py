@@ -50,8 +50,9 @@ def driver_ranks(
     DataFrame
         Output by output, the leading driver first: output, measure, portfolio, driver, rank,
         rank_low, rank_high, first (share of the draws in which it leads), among_top (share in which it
-        is among the first `top`), top, index, value, low, high, interval_kind, interval_mass. Drivers
-        that tie, idle ones say, share the mean of their ranks. Outputs without indices are left out.
+        is among the first `top`; never for a driver whose index is exactly 0), top, index, value, low,
+        high, interval_kind, interval_mass. Drivers that tie, idle ones say, share the mean of their ranks.
+        Outputs without indices are left out.
 
     Raises
     ------
@@ -115,8 +116,8 @@ def driver_ranks(
             "rank": ranks_of(value[None])[0],
             "rank_low": low,
             "rank_high": high,
-            "first": (ranks < 1.5).mean(axis=0),
-            "among_top": (ranks <= top).mean(axis=0),
+            "first": places_of(held, ranks, 1).mean(axis=0),
+            "among_top": places_of(held, ranks, top).mean(axis=0),
             "top": top,
             "index": index,
             "value": value,
@@ -136,6 +137,35 @@ def ranks_of(values: Floats) -> Floats:
     from scipy import stats
 
     return np.asarray(stats.rankdata(-values, axis=-1), dtype=float)
+
+
+def places_of(values: Floats, ranks: Floats, top: int) -> Floats:
+    """Return 1 where a driver is among the first `top`, (draw, driver).
+
+    Parameters
+    ----------
+    values, ranks : ndarray, (draw, driver)
+        Indices, and what `ranks_of` makes of them.
+    top : int
+
+    Notes
+    -----
+    Drivers that tie share the places left to them. One whose index is exactly 0 does nothing and takes
+    none, however few others there are.
+
+    Examples
+    --------
+    >>> values = np.array([[0.7, 0.7, 0.1], [0.9, 0.0, 0.0]])
+    >>> places_of(values, ranks_of(values), 1)
+    array([[0.5, 0.5, 0. ],
+           [1. , 0. , 0. ]])
+    """
+    from scipy import stats
+
+    ahead = stats.rankdata(-values, method="min", axis=-1) - 1.0
+    # The mean of the ranks of t drivers behind a others is a + (t + 1) / 2.
+    tied = 2.0 * (ranks - ahead) - 1.0
+    return np.where(values == 0.0, 0.0, np.clip((top - ahead) / tied, 0.0, 1.0))
 
 
 def simulate_means(replicates: Floats, count: int, generator: np.random.Generator) -> Floats:

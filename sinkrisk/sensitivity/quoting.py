@@ -47,7 +47,7 @@ def driver_sentences(
     Returns
     -------
     list of str
-        Empty where the output has no indices.
+        Empty where the output has no indices. Of a driver whose ST is exactly 0 nothing is told.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def driver_sentences(
     about = "the output" if who["measure"] == "output" else who["measure"].replace("_", " ")
     if who["portfolio"]:
         about += f" of portfolio {who['portfolio']}"
-    ordered = one.sortby("ST", ascending=False)
+    ordered = one.isel(driver=(one["ST"] != 0.0).values).sortby("ST", ascending=False)
     out = []
     for j in range(min(top, ordered.sizes["driver"])):
         row = ordered.isel(driver=j)
@@ -119,9 +119,16 @@ def rank_text(row: pd.Series | Mapping[str, Any]) -> str:
         place = f"ranks {row['rank_low']:g} to {row['rank_high']:g}"
     among = "leads" if row["top"] == 1 else f"is among the first {row['top']:g}"
     return (
-        f"It {among} in {100 * row['among_top']:.0f} % of replications of the analysis "
+        f"It {among} in {_share(float(row['among_top']))} of replications of the analysis "
         f"({100 * row['interval_mass']:g} % interval: {place})."
     )
+
+
+def _share(share: float) -> str:
+    """Return a share in per cent; only what is always so is 100 %, and only what never is 0 %."""
+    if 0.995 <= share < 1.0:
+        return "more than 99 %"
+    return "less than 1 %" if 0.0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def short(value: float) -> str:

@@ -10,7 +10,7 @@ from sinkrisk.errors import InputError
 from sinkrisk.sensitivity import action_table, driver_ranks, driver_sentences, sobol, tornado_table
 from sinkrisk.sensitivity.converging import convergence_table, ranks_held, sobol_until
 from sinkrisk.sensitivity.ordering import simulate_means
-from sinkrisk.sensitivity.quoting import worth_text
+from sinkrisk.sensitivity.quoting import rank_text, worth_text
 
 DRIVERS = {name: stats.uniform(0, 1) for name in ("a", "b", "c", "idle")}
 
@@ -39,6 +39,28 @@ def test_ranks_are_sure_where_indices_are_apart_and_shared_where_equal(kind):
     # Three drivers that do nothing share ranks 2 to 4.
     assert second["rank"].loc[["b", "c", "idle"]].tolist() == [3.0, 3.0, 3.0]
     assert second["rank_low"]["idle"] == second["rank_high"]["idle"] == 3.0
+
+
+@pytest.mark.parametrize("kind", ["qmc", "random"])
+def test_what_does_nothing_is_never_among_the_first(kind):
+    # One driver acts: three that do nothing share ranks 2 to 4 and are not "among the first 3" for it.
+    found = sobol(lambda x: x[:, 0], DRIVERS, 64, design=kind, rng=1)
+    table = driver_ranks(found, top=3).set_index("driver")
+    assert table["among_top"].to_dict() == {"a": 1.0, "b": 0.0, "c": 0.0, "idle": 0.0}
+    assert table["first"].to_dict() == {"a": 1.0, "b": 0.0, "c": 0.0, "idle": 0.0}
+    texts = driver_sentences(found, ranks=driver_ranks(found))
+    assert [text.split()[0] for text in texts] == ["a"]
+
+
+def test_only_what_is_always_so_is_told_as_all_of_replications():
+    row = {"rank_low": 1, "rank_high": 2, "top": 3, "interval_mass": 0.95}
+    for share, text in (
+        (1.0, " 100 %"),
+        (0.9996, "more than 99 %"),
+        (0.0004, "less than 1 %"),
+        (0.0, " 0 %"),
+    ):
+        assert f"{text} of replications" in rank_text(row | {"among_top": share})
 
 
 def test_means_over_replicates_are_drawn_with_the_margins_of_their_t_interval():
