@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.sensitivity import estimators
 from sinkrisk.sensitivity.evaluating import Workers
 from sinkrisk.sensitivity.specification import MIN_REPLICATES
 from sinkrisk.sensitivity.variance import Design, check_points, check_whole, start
@@ -82,7 +83,9 @@ def sobol_until(
     Notes
     -----
     An interval that has been looked at after every doubling and is reported when it is narrow covers a
-    little less often than one at a fixed N; the ranks' rule is looked at likewise.
+    little less often than one at a fixed N; the ranks' rule is looked at likewise. Outputs that have no
+    indices (constant, or rare events) are passed over by both rules, and `stopped` says how many; where no
+    output has any, ``met`` is 0.
 
     Examples
     --------
@@ -137,7 +140,9 @@ def sobol_until(
         steps.append(now)
         settled = len(stable) > patience and all(stable[-patience:])
         met = settled and widest[-1] <= width
-        if (met and n >= (least or first)) or 2 * n > most:
+        # More points make no index of a constant; of a rare event they may.
+        still = settled and bool((now["status"] == estimators.CONSTANT).all())
+        if ((met or still) and n >= (least or first)) or 2 * n > most:
             break
         n *= 2
     series = xr.concat(
@@ -156,7 +161,7 @@ def sobol_until(
         met=int(met),
         top=int(top),
         width=float(width),
-        stopped=_stopped(met, settled, n, widest[-1], top, width),
+        stopped=_stopped(met, settled, n, widest[-1], top, width) + _undefined(result["status"]),
     )
 
 
@@ -171,6 +176,8 @@ def _plain(name: Any) -> str:
 
 
 def _stopped(met: bool, settled: bool, n: int, widest: float, top: int, width: float) -> str:
+    if not np.isfinite(widest):
+        return f"not settled at N = {n}: nothing is ranked"
     drivers = f"the first {top} drivers" if top > 1 else "the first driver"
     if met:
         return f"at N = {n}: the ranks of {drivers} are stable, and no interval is wider than {width:g}"
@@ -180,13 +187,21 @@ def _stopped(met: bool, settled: bool, n: int, widest: float, top: int, width: f
     return f"not settled at N = {n}, the most allowed: {' and '.join(reasons)}"
 
 
+def _undefined(status: xr.DataArray) -> str:
+    """Return of how many outputs nothing was told, or nothing."""
+    gone = int((status != estimators.OK).sum())
+    if not gone:
+        return ""
+    return f"; {gone} of {status.size} outputs " + ("has no indices" if gone == 1 else "have no indices")
+
+
 def widest_interval(result: xr.Dataset) -> float:
-    """Return the widest interval of S1 and ST over drivers and outputs that have indices."""
-    worst = 0.0
+    """Return the widest interval of S1 and ST over drivers and outputs that have indices, NaN of none."""
+    worst = float("nan")
     for index in ("S1", "ST"):
         gap = (result[index + "_high"] - result[index + "_low"]).values
         if np.isfinite(gap).any():
-            worst = max(worst, float(np.nanmax(gap)))
+            worst = float(np.fmax(worst, np.nanmax(gap)))
     return worst
 
 

@@ -252,3 +252,19 @@ def test_a_rule_that_makes_no_sense_is_refused(change, text):
     with pytest.raises(InputError) as error:
         sobol_until(Counting(stop_after=0), DRIVERS, **change)
     assert text in str(error.value)
+
+
+def test_what_has_no_indices_is_never_told_as_settled():
+    still = sobol_until(lambda x: np.ones(len(x)), DRIVERS, first=64, most=512, rng=4)
+    assert (still.attrs["met"], still.attrs["n"]) == (0, 128)
+    assert np.isnan(still["widest"]).all()
+    assert still.attrs["stopped"] == (
+        "not settled at N = 128: nothing is ranked; 1 of 1 outputs has no indices"
+    )
+
+    def partly(x):
+        return np.column_stack([x[:, 0], np.ones(len(x))])
+
+    found = sobol_until(partly, DRIVERS, first=64, width=0.5, top=1, rng=4)
+    assert found.attrs["met"] == 1
+    assert found.attrs["stopped"].endswith("is wider than 0.5; 1 of 2 outputs has no indices")
