@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import risk, rng as random
-from sinkrisk.errors import Problems
+from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio.forms import checked
 from sinkrisk.portfolio.measuring import weights_of
 from sinkrisk.portfolio.pairing import INTERVAL
@@ -196,7 +196,8 @@ def carbon_at_risk(
     Raises
     ------
     InputError
-        For outcomes that lack a variable, or a level out of range.
+        For outcomes that lack a variable, a level out of range, or weighted outcomes beside decoupled ones
+        of equal probability, which would be compared over other draws.
 
     Notes
     -----
@@ -229,6 +230,11 @@ def carbon_at_risk(
     sums, weight = _cumulated(outcomes, ("removed", "returned")), _weight(outcomes, probability)
     other = {} if decoupled is None else _cumulated(decoupled, ("removed", "returned"))
     other_weight = None if decoupled is None else _weight(decoupled, None)
+    if decoupled is not None and weight is not None and other_weight is None:
+        hint = "shocks are decoupled by a permutation, which only draws of equal probability allow"
+        raise InputError(
+            Problem("outcomes weigh by probability, decoupled ones do not", key="probability", hint=hint)
+        )
 
     def stocked(of: dict[str, Floats], f: int, chance: Floats | None, due: float | None) -> risk.AtRisk:
         removed = of["removed"][f]

@@ -73,6 +73,15 @@ def test_decoupled_portfolios_are_found_by_name():
     assert np.isnan(table.loc[names[0], "extra_decoupled"])
 
 
+def test_weighted_outcomes_are_not_held_against_decoupled_ones_of_equal_weight():
+    outcomes = random_outcomes(300)
+    weight = np.arange(1.0, 301.0) / np.arange(1.0, 301.0).sum()
+    alone = portfolio.carbon_at_risk(outcomes, probability=weight)
+    assert np.isfinite(alone["extra"]).all()
+    with pytest.raises(InputError, match="key 'probability': outcomes weigh by probability, decoupled"):
+        portfolio.carbon_at_risk(outcomes, probability=weight, decoupled=outcomes)
+
+
 def test_shocks_simulated_apart_take_no_more_where_all_regions_share_one():
     drawn = build_drawn(3000, seed=3)
     hit = np.random.default_rng(4).random((3000, 1, 3)) < 0.3
