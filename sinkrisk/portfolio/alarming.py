@@ -267,7 +267,7 @@ def _check_weights(drawn: xr.Dataset, found: Problems) -> None:
             got=f"{weight.min():.3g} to {weight.max():.3g}",
             allowed="equal probabilities",
             key="probability",
-            hint="draw the samples anew with their probability, with replacement, and make it equal",
+            hint="draw inputs of equal probability; copies of one draw would stand in both halves",
         )
 
 
