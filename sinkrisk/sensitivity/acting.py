@@ -17,6 +17,7 @@ from sinkrisk.risk.information import FOLDS
 from sinkrisk.risk.partial_information import FLEXIBILITY, PERMUTATIONS
 from sinkrisk.sensitivity.dependence import tie_broken_order
 from sinkrisk.sensitivity.describing import one_output
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.reading import GivenDriver, read_drivers
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 THIRDS = ("lowest third", "middle third", "highest third")
 
 
+@checked()
 def action_table(
     values: xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,
@@ -124,6 +126,7 @@ def action_table(
     ]  # fmt: skip
 
 
+@checked()
 def winners_by(
     values: xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,

@@ -11,9 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.sensitivity import estimators
 from sinkrisk.sensitivity.evaluating import Workers
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.specification import MIN_REPLICATES
 from sinkrisk.sensitivity.variance import Design, check_points, check_whole, start
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+@checked(drivers=Holding())
 def sobol_until(
     function: Callable[[Floats], Any],
     drivers: Any,
@@ -234,6 +237,7 @@ def ranks_held(before: xr.DataArray, now: xr.DataArray, top: int, tie: float) ->
     return True
 
 
+@checked()
 def convergence_table(result: xr.Dataset) -> pd.DataFrame:
     """Return the series of `sobol_until` as a tidy table.
 

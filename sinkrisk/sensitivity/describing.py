@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, Problem
+from sinkrisk.sensitivity.forms import INDEX_NAMES, SOBOL, checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,7 @@ COLUMNS = [
 """Columns of ``sobol.csv``, in order."""
 
 
+@checked(dataset=Holding(variables=(*INDEX_NAMES, "driver"), origin=SOBOL))
 def sobol_table(dataset: xr.Dataset) -> pd.DataFrame:
     """Return the indices of `sobol` as a tidy table, one row per output, driver and index.
 
@@ -118,6 +121,7 @@ def one_output(dataset: xr.Dataset, output: Any = None) -> xr.Dataset:
     return dataset.isel(output=number) if "output" in dataset.dims else dataset
 
 
+@checked()
 def driver_sentence(dataset: xr.Dataset, output: Any = None, *, top: int = 3) -> str:
     """Return what the indices of one output say, in words an analyst can quote.
 

@@ -114,7 +114,17 @@ def _check_distribution(name: str, distribution: Any, found: Problems) -> None:
             key=name,
         )
         return
-    quantiles = np.asarray(distribution.ppf(np.array([U_MIN, 0.25, 0.5, 0.75, 1.0 - U_MIN])), dtype=float)
+    try:
+        quantiles = np.asarray(distribution.ppf(np.array([U_MIN, 0.25, 0.5, 0.75, 1.0 - U_MIN])), dtype=float)
+    except (TypeError, ValueError) as error:
+        # A family without its parameters, scipy.stats.lognorm say.
+        found.add(
+            f"driver: not a frozen distribution: {error}",
+            got=type(distribution).__name__,
+            allowed="a distribution with its parameters, for example scipy.stats.lognorm(0.5)",
+            key=name,
+        )
+        return
     if quantiles.shape != (5,) or not np.isfinite(quantiles).all():
         found.add(
             "driver: quantiles are not finite numbers",
@@ -152,6 +162,10 @@ def _group_mapping(
     for key, value in groups.items():
         if isinstance(value, str):
             pairs.append((key, value))
+        elif isinstance(value, Mapping) or not hasattr(value, "__iter__"):
+            found.add(
+                f"groups: '{key}' holds no names", got=value, allowed="a group, or drivers", key="groups"
+            )
         else:
             pairs.extend((member, key) for member in value)
     mapping: dict[str, str] = {}

@@ -26,6 +26,9 @@ Workers = int | Executor | None
 SHOWN = 5
 """Offending rows named in a message."""
 
+PROBED = 64
+"""Kept rows that are evaluated again before the rest is believed."""
+
 AHEAD = 2
 """Blocks in flight per worker: enough to keep all busy, few enough to bound memory."""
 
@@ -65,7 +68,7 @@ class Evaluator:
         kept = self.folder.kept(replicate) if self.folder is not None else {}
         plan = plan.mapped(self.who)
         if kept and not self.outputs:
-            self._probe(plan, replicate, min(kept))
+            self._probe(plan, replicate)
         waiting: deque[tuple[int, int, bool, Future[Any] | None]] = deque()
         with _executor(self.workers) as (executor, most):
             try:
@@ -99,21 +102,22 @@ class Evaluator:
             held = self.folder.read(replicate, begin, kept[begin], self.outputs)
             return held[first - begin : last - begin]
         raw = future.result() if future else self.function(plan.block(first, last))
-        y = self._checked(raw, first, last, replicate)
+        y = self._checked(raw, np.arange(first, last), replicate)
         self.evaluated += last - first
         if self.folder is not None:
             self.folder.write(replicate, first, y)
         return y
 
-    def _checked(self, out: Any, start: int, stop: int, replicate: int) -> Floats:
+    def _checked(self, out: Any, numbers: NDArray[np.int64], replicate: int) -> Floats:
         """Return outputs as (rows, outputs), or raise for a wrong shape or a value that is not finite."""
-        part = np.asarray(out.values if isinstance(out, xr.DataArray) else out)
-        if part.ndim not in (1, 2) or part.shape[0] != stop - start or part.size == 0:
+        count = len(numbers)
+        part, out = _plain(out)
+        if part.ndim not in (1, 2) or part.shape[0] != count or part.size == 0:
             raise InputError(
                 Problem(
                     "the function returned the wrong shape",
                     got=part.shape,
-                    allowed=f"({stop - start},) or ({stop - start}, outputs)",
+                    allowed=f"({count},) or ({count}, outputs)",
                     key="function",
                     hint="it must return one row of outputs for each row of inputs",
                 )
@@ -123,9 +127,12 @@ class Evaluator:
                 Problem("the function returned no real numbers", got=str(part.dtype), key="function")
             )
         scalar = part.ndim == 1
-        y = part.reshape(stop - start, -1).astype(float)
+        # In rows, whatever came: sums in another order differ in the last bit.
+        y = part.reshape(count, -1).astype(float, order="C")
         if isinstance(out, xr.DataArray) and not scalar and self.labels is None:
-            self.labels = output_labels(out)
+            labels = output_labels(out)
+            _check_names(labels)
+            self.labels = labels
         if self.outputs and y.shape[1] != self.outputs:
             raise InputError(
                 Problem(
@@ -136,24 +143,70 @@ class Evaluator:
                 )
             )
         self.scalar, self.outputs = scalar, y.shape[1]
-        _check_finite(y, start, replicate, self.labels, scalar)
+        _check_finite(y, numbers, replicate, self.labels, scalar)
         return y
 
-    def _probe(self, plan: SaltelliDesign, replicate: int, first: int) -> None:
-        """Evaluate a few kept rows again: labels come from it, and a function that changed is refused."""
+    def _probe(self, plan: SaltelliDesign, replicate: int) -> None:
+        """Evaluate some kept rows again: labels come from it, and a function that changed is refused.
+
+        They are taken from all that is kept: a function with a bound in it may have changed in few rows.
+        """
         assert self.folder is not None
-        last = first + min(4, self.folder.kept(replicate)[first])
-        fresh = self._checked(self.function(plan.block(first, last)), first, last, replicate)
-        held = self.folder.read(replicate, first, self.folder.kept(replicate)[first], self.outputs)
-        if not np.allclose(held[: last - first], fresh, rtol=1e-7, atol=0.0):
+        kept = self.folder.kept(replicate)
+        places = np.concatenate([np.arange(first, first + count) for first, count in sorted(kept.items())])
+        places = np.unique(places[places < plan.rows])
+        some = places[np.unique(np.linspace(0, len(places) - 1, PROBED).astype(np.int64))]
+        given = np.concatenate([plan.block(row, row + 1) for row in some.tolist()])
+        fresh = self._checked(self.function(given), some, replicate)
+        starts = sorted(kept)
+        held = np.empty_like(fresh)
+        blocks: dict[int, Floats] = {}
+        for place, row in enumerate(some.tolist()):
+            begin = max(first for first in starts if first <= row < first + kept[first])
+            if begin not in blocks:
+                blocks = {begin: self.folder.read(replicate, begin, kept[begin], self.outputs)}
+            held[place] = blocks[begin][row - begin]
+        same = np.isclose(held, fresh, rtol=1e-7, atol=0.0).all(axis=1)
+        if not same.all():
+            other = some[~same]
             raise InputError(
                 Problem(
-                    f"'{self.folder.path}' keeps evaluations of another function: rows {first} to {last - 1} "
-                    "now give other values",
+                    f"'{self.folder.path}' keeps evaluations of another function: {len(other)} of "
+                    f"{len(some)} rows tried now give other values, row {other[0]} first",
                     key="folder",
                     hint="name another folder, or delete this one",
                 )
             )
+
+
+def _plain(out: Any) -> tuple[NDArray[Any], Any]:
+    """Return what a function returned as an array, and the labelled form of it where it has one.
+
+    Columns of a DataFrame name the outputs; what a masked array hides is not known: NaN.
+    """
+    if isinstance(out, pd.DataFrame):
+        out = xr.DataArray(out.to_numpy(), dims=("sample", "output"), coords={"output": list(out.columns)})
+    if isinstance(out, np.ma.MaskedArray):
+        out = out.astype(float).filled(np.nan) if out.mask.any() else out.data
+    try:
+        return np.asarray(out.values if isinstance(out, xr.DataArray) else out), out
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            Problem(
+                "the function returned no array",
+                got=type(out).__name__,
+                allowed="(rows,), (rows, outputs) or a DataArray",
+                key="function",
+                hint=str(error),
+            )
+        ) from error
+
+
+def _check_names(labels: xr.DataArray) -> None:
+    names = [str(v) for v in labels["output"].values] if "output" in labels.coords else []
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise InputError(Problem("the function gave two outputs one name", got=twice[0], key="function"))
 
 
 def spans(start: int, stop: int, block: int, kept: dict[int, int]) -> Iterator[tuple[int, int, bool]]:
@@ -225,14 +278,15 @@ def output_labels(out: xr.DataArray) -> xr.DataArray:
 
 
 def _check_finite(
-    part: Floats, start: int, replicate: int, labels: xr.DataArray | None, scalar: bool
+    part: Floats, numbers: NDArray[np.int64], replicate: int, labels: xr.DataArray | None, scalar: bool
 ) -> None:
     bad = ~np.isfinite(part)
     if not bad.any():
         return
     problems = []
     for k in np.flatnonzero(bad.any(axis=0)):
-        rows = np.flatnonzero(bad[:, k]) + start
+        places = np.flatnonzero(bad[:, k])
+        rows = numbers[places]
         if scalar:
             name = "the output"
         elif labels is not None and "output" in labels.coords:
@@ -244,7 +298,7 @@ def _check_finite(
             Problem(
                 f"{name} is not finite in {rows.size} rows of a block, replicate {replicate}: "
                 f"rows {', '.join(map(str, rows[:SHOWN].tolist()))}{more}",
-                got=float(part[rows[0] - start, k]),
+                got=float(part[places[0], k]),
                 key="function",
                 hint="one such value would turn every index to zero silently; mend the function",
             )

@@ -107,7 +107,7 @@ def given_data_indices(
     for method in methods:
         if method not in (*METHODS, "hsic"):
             found.add("unknown method", got=method, allowed=[*METHODS, "hsic"], key="methods")
-    if not methods:
+    if not len(methods):
         found.add("no method", allowed=[*METHODS, "hsic"], key="methods")
     check_settings(found, permutations, halves, level)
     found.raise_if_any()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,19 +72,8 @@ class Folder:
         self._stored: dict[str, Any] | None = None
         target = self.path / RECORD
         if target.exists():
-            self._stored = _read_record(target)
-            found = Problems()
-            for key, value in record.items():
-                if self._stored.get(key) != value:
-                    found.add(
-                        f"'{self.path}' keeps evaluations of another analysis: other {key.replace('_', ' ')}",
-                        got=_short(value),
-                        allowed=_short(self._stored.get(key)),
-                        key="folder",
-                        hint="name another folder, or delete this one",
-                    )
-            found.raise_if_any()
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            self._stored = self._same_analysis(target)
+        elif self.path.exists() and (not self.path.is_dir() or self._holds_something()):
             raise InputError(
                 Problem(
                     f"'{self.path}' is not a folder of evaluations",
@@ -91,6 +81,55 @@ class Folder:
                     key="folder",
                 )
             )
+
+    def _holds_something(self) -> bool:
+        # A record that another process is just writing is none yet.
+        return any(not item.name.startswith(f".{RECORD}") for item in self.path.iterdir())
+
+    def _same_analysis(self, target: Path) -> dict[str, Any]:
+        """Return the stored record, or raise where it is of another analysis."""
+        stored = _read_record(target)
+        found = Problems()
+        for key, value in self._record.items():
+            if stored.get(key) != value:
+                found.add(
+                    f"'{self.path}' keeps evaluations of another analysis: other {key.replace('_', ' ')}",
+                    got=_short(value),
+                    allowed=_short(stored.get(key)),
+                    key="folder",
+                    hint="name another folder, or delete this one",
+                )
+        found.raise_if_any()
+        return stored
+
+    def _begin(self, seeds: Sequence[int]) -> dict[str, Any]:
+        """Write the record of a new folder, or return that of a process that was faster.
+
+        Two processes that begin at once must not evaluate rows of different seeds into one folder.
+        """
+        target = self.path / RECORD
+        record = self._record | {"seeds": list(seeds)}
+        draft = self.path / f".{RECORD}.{uuid.uuid4().hex}"
+        try:
+            files.write_json(draft, record)
+            try:
+                os.link(draft, target)
+            except FileExistsError:
+                return self._same_analysis(target)
+            except OSError:
+                # No hard links on this file system.
+                files.write_json(target, record)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(
+                Problem(
+                    f"no evaluations can be kept in '{self.path}': {error.strerror or error}",
+                    key="folder",
+                    hint="name a folder that can be written to",
+                )
+            ) from error
+        return record
 
     def seeds(self, wanted: Sequence[int], fixed: bool) -> list[int]:
         """Return the seeds to use, recording them where the folder is new.
@@ -103,8 +142,7 @@ class Folder:
             Whether the user asked for them. Otherwise those of the folder are taken.
         """
         if self._stored is None:
-            self._stored = self._record | {"seeds": list(wanted)}
-            files.write_json(self.path / RECORD, self._stored)
+            self._stored = self._begin(wanted)
         stored = [int(seed) for seed in self._stored["seeds"]]
         if not fixed and len(stored) == len(wanted):
             return stored

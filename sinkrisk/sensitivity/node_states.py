@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.sensitivity.describing import outputs_of
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.given_data import HALVES, PERMUTATIONS, check_settings
 from sinkrisk.sensitivity.reading import (
     HALF_SAMPLES,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+@checked()
 def state_shares(
     y: ArrayLike | xr.DataArray,
     states: xr.DataArray | Mapping[Any, ArrayLike],
@@ -94,7 +96,7 @@ def state_shares(
             raise InputError(Problem("dims of states", got=states.dims, allowed=("sample", "node")))
         states = {str(node): states.sel(node=node).values for node in states["node"].values}
     known = [str(name) for name in states]
-    for node in nodes or ():
+    for node in nodes if nodes is not None else ():
         if node not in known:
             found.add("no such node among the states", got=node, allowed=known, key="nodes")
     check_settings(found, permutations, halves, level)

@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike
 from sinkrisk import risk, rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.risk.information import FOLDS, PERMUTATIONS
+from sinkrisk.sensitivity.forms import checked
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@checked()
 def value_of_observing(
     values: xr.DataArray,
     states: xr.DataArray,

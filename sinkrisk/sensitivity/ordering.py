@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sinkrisk import rng as random
 from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.sensitivity.describing import outputs_of
+from sinkrisk.sensitivity.forms import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,7 @@ SIMULATED = 4000
 """Draws of the indices' joint sampling distribution behind the shares of ranks."""
 
 
+@checked()
 def driver_ranks(
     indices: xr.Dataset,
     *,

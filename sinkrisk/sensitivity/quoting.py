@@ -10,11 +10,13 @@ import xarray as xr
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.risk.partial_information import bracket
 from sinkrisk.sensitivity.describing import one_output, output_number, outputs_of, percent_span
+from sinkrisk.sensitivity.forms import RANKED, SWUNG, WORTH, checked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked()
 def driver_sentences(
     indices: xr.Dataset,
     output: Any = None,
@@ -101,6 +103,7 @@ def _rank(table: pd.DataFrame | None, output: str, driver: str) -> str:
     return "" if row is None else " " + rank_text(row)
 
 
+@checked(row=RANKED)
 def rank_text(row: pd.Series | Mapping[str, Any]) -> str:
     """Return what a row of `driver_ranks` says of the rank of "it".
 
@@ -148,6 +151,7 @@ def _swing(table: pd.DataFrame | None, output: str, driver: str, unit: str) -> s
     return "" if row is None else " " + swing_text(row, unit)
 
 
+@checked(row=SWUNG)
 def swing_text(row: pd.Series | Mapping[str, Any], unit: str = "") -> str:
     """Return what a row of `tornado_table` says: the mean where the driver is low and high.
 
@@ -176,6 +180,7 @@ def _action(table: pd.DataFrame | None, driver: str) -> str:
     return "" if row is None else " " + worth_text(row)
 
 
+@checked(row=WORTH)
 def worth_text(row: pd.Series | Mapping[str, Any], *, level: float = 0.9) -> str:
     """Return what a row of `action_table` says: what learning the driver is worth, and who would win.
 

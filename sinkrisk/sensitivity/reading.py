@@ -92,6 +92,10 @@ def read_outputs(y: ArrayLike | xr.DataArray, found: Problems, *, key: str = "y"
     if labels is None:
         names = ["output"] if raw.ndim == 1 else [str(k) for k in range(values.shape[1])]
         labels = [{"output": name, "measure": name, "portfolio": ""} for name in names]
+    given = [one["output"] for one in labels]
+    for name in dict.fromkeys(given):
+        if given.count(name) > 1:
+            found.add("two outputs of one name", got=name, key=key)
     return GivenOutputs(values, tuple(labels))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk.errors import Problems
 from sinkrisk.sensitivity.dependence import tie_broken_order
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.reading import GivenDriver, read_drivers, read_outputs
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ BINS = "equal-tailed Student t"
 SPLINE = "equal-tailed normal (HC3)"
 
 
+@checked()
 def response_curves(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,
@@ -120,6 +122,7 @@ def response_curves(
     return pd.concat(parts, ignore_index=True)
 
 
+@checked()
 def tornado_table(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import rng as random
 from sinkrisk.errors import Problems
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.reading import GivenDriver, read_drivers, read_outputs
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ CLASSES = 8
 SHUFFLES = 20
 
 
+@checked()
 def screen_drivers(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,

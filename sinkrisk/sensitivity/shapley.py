@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sinkrisk import rng as random
 from sinkrisk.errors import Problems
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.given_data import check_settings
 from sinkrisk.sensitivity.reading import (
     HALF_SAMPLES,
@@ -38,6 +39,7 @@ MOST = 12
 NEIGHBOURS = 5
 
 
+@checked()
 def shapley_effects(
     y: ArrayLike | xr.DataArray,
     drivers: Mapping[Any, ArrayLike] | xr.Dataset,
@@ -184,6 +186,7 @@ def shapley_values(worth: Floats) -> Floats:
     return np.stack(out)
 
 
+@checked()
 def gaussian_shapley(covariance: ArrayLike, coefficients: ArrayLike, noise: float = 0.0) -> Floats:
     """Return the Shapley effects of a linear function of Gaussian inputs in closed form, (input,).
 
@@ -194,6 +197,11 @@ def gaussian_shapley(covariance: ArrayLike, coefficients: ArrayLike, noise: floa
     noise : float
         Variance that no input explains.
 
+    Raises
+    ------
+    InputError
+        For shapes that do not match, more than 12 inputs, or what is no covariance.
+
     Notes
     -----
     ``Var(E[Y|X_S]) = c_S' C_SS^-1 c_S`` with ``c = C b`` (Owen and Prieur 2017, doi:10.1137/16M1097717).
@@ -203,9 +211,26 @@ def gaussian_shapley(covariance: ArrayLike, coefficients: ArrayLike, noise: floa
     >>> gaussian_shapley([[1.0, 0.0], [0.0, 4.0]], [1.0, 1.0]).round(6).tolist()
     [0.2, 0.8]
     """
-    c = np.asarray(covariance, dtype=float)
-    towards = c @ np.asarray(coefficients, dtype=float)
-    total = float(np.asarray(coefficients) @ towards) + noise
+    c, b = np.asarray(covariance, dtype=float), np.asarray(coefficients, dtype=float)
+    found = Problems()
+    if b.ndim != 1 or not 1 <= b.size <= MOST or c.shape != (b.size, b.size):
+        found.add(
+            "one coefficient an input, and a square of covariances",
+            got=f"covariance {c.shape}, coefficients {b.shape}",
+            allowed=f"(inputs, inputs) and (inputs,), {MOST} inputs at most",
+            key="covariance",
+        )
+    elif not (np.isfinite(c).all() and np.isfinite(b).all() and 0.0 <= noise < np.inf):
+        found.add("values are not finite, or the noise is negative", got=float(noise), key="covariance")
+    elif not np.allclose(c, c.T) or np.linalg.eigvalsh(c)[0] < -1e-9 * max(float(np.trace(c)), 0.0):
+        found.add(
+            "no covariance: not symmetric, or with a negative variance", got=c.tolist(), key="covariance"
+        )
+    elif not b @ c @ b + noise > 0.0:
+        found.add("the function has no variance to share out", got=b.tolist(), key="coefficients")
+    found.raise_if_any()
+    towards = c @ b
+    total = float(b @ towards) + noise
     worth = np.zeros(2 ** len(c))
     for mask in range(1, len(worth)):
         part = [i for i in range(len(c)) if (mask >> i) & 1]

@@ -99,7 +99,7 @@ def stack_outputs(
     parts: list[tuple[str, str, Floats]] = []
     if measures is not None:
         known = [str(c) for c in measures["criterion"].values]
-        for name in [*(criteria or ()), *([missed] if missed else [])]:
+        for name in [*(() if criteria is None else criteria), *([missed] if missed else [])]:
             if name not in known:
                 found.add("no such criterion among the measures", got=name, allowed=known)
         found.raise_if_any()

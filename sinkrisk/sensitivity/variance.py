@@ -12,10 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sinkrisk import rng as random
+from sinkrisk.arguments import Holding
 from sinkrisk.errors import Problems
 from sinkrisk.sensitivity import keeping
 from sinkrisk.sensitivity.design import driver_set
 from sinkrisk.sensitivity.evaluating import Evaluator, Workers
+from sinkrisk.sensitivity.forms import checked
 from sinkrisk.sensitivity.replicating import Replicates, distinct_seeds
 from sinkrisk.sensitivity.specification import MIN_REPLICATES
 
@@ -26,6 +28,7 @@ MAX_DRIVERS = 21201 // 2
 """scipy's Sobol' points reach 21,201 dimensions, and a Saltelli design needs two per driver."""
 
 
+@checked(drivers=Holding())
 def sobol(
     function: Callable[[Floats], Any],
     drivers: Any,
@@ -85,7 +88,7 @@ def sobol(
         larger `n` evaluates only what is new.
     identity : str, optional
         What `function` depends on besides its input, a hash of data and spec, say: a folder of
-        another identity is refused. Without it a few rows are evaluated again and compared.
+        another identity is refused. With or without it some rows are evaluated again and compared.
     rng : int, Generator or None
         With None a folder's own seeds are taken.
 

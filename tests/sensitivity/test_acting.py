@@ -137,7 +137,7 @@ def test_bad_input_of_the_table(chain):
         action_table(
             values, drivers, indices=indices, output="margin", labels={"prize": "price", "price": "x"}
         )
-    with pytest.raises(InputError, match="dims of values"):
+    with pytest.raises(InputError, match="lacks the dim 'portfolio'"):
         winners_by(values.rename(portfolio="plan"), drivers)
     with pytest.raises(InputError, match="probability"):
         winners_by(values, drivers, probability=np.ones(3))

@@ -16,7 +16,8 @@ from scipy import stats
 
 from sinkrisk.errors import InputError
 from sinkrisk.sensitivity import sobol, sobol_until
-from sinkrisk.sensitivity.evaluating import spans
+from sinkrisk.sensitivity.evaluating import PROBED, spans
+from sinkrisk.sensitivity.keeping import Folder
 
 DRIVERS = {name: stats.uniform(0, 1) for name in "abc"}
 
@@ -47,7 +48,7 @@ def test_a_stopped_analysis_goes_on_and_ends_as_if_it_had_not_stopped(tmp_path, 
         sobol(first, DRIVERS, 256, design=kind, block=100, folder=tmp_path / "kept", rng=3)
     again = Counting()
     whole = sobol(again, DRIVERS, 256, design=kind, block=64, folder=tmp_path / "kept", rng=3)
-    assert again.rows <= rows - first.rows + 8
+    assert again.rows <= rows - first.rows + PROBED
     assert whole.attrs["evaluated"] == rows - first.rows
     xr.testing.assert_equal(whole, plain)
     assert whole["output"].values.tolist() == ["sum", "product"]
@@ -268,3 +269,35 @@ def test_what_has_no_indices_is_never_told_as_settled():
     found = sobol_until(partly, DRIVERS, first=64, width=0.5, top=1, rng=4)
     assert found.attrs["met"] == 1
     assert found.attrs["stopped"].endswith("is wider than 0.5; 1 of 2 outputs has no indices")
+
+
+def test_a_function_that_changed_in_few_rows_is_refused(tmp_path):
+    uniform = {name: stats.uniform(0, 1) for name in ("x", "y")}
+    sobol(lambda x: 1.0 * (x[:, 0] > 0.5), uniform, 64, folder=tmp_path / "kept", rng=1)
+    # Other where x is small and y large: in one row of twelve, and in none of the first four.
+    with pytest.raises(InputError, match="another function"):
+        sobol(
+            lambda x: 1.0 * ((x[:, 0] > 0.5) | (x[:, 1] > 0.8)), uniform, 64, folder=tmp_path / "kept", rng=1
+        )
+
+
+def test_of_two_that_begin_at_once_both_take_the_seeds_of_the_faster(tmp_path):
+    record = {"format": 1}
+    one, other = Folder(tmp_path / "kept", record), Folder(tmp_path / "kept", record)
+    assert one.seeds([1, 2], fixed=False) == [1, 2]
+    assert other.seeds([3, 4], fixed=False) == [1, 2]
+    third = Folder(tmp_path / "kept", record)
+    third._stored = None
+    with pytest.raises(InputError, match="another seed"):
+        third.seeds([5, 6], fixed=True)
+    assert [item.name for item in (tmp_path / "kept").iterdir()] == ["analysis.json"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_any_evaluation(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def never(x):
+        raise AssertionError("evaluated")
+
+    with pytest.raises(InputError, match="no evaluations can be kept"):
+        sobol(never, {"x": stats.uniform(0, 1)}, 8, folder=tmp_path / "file" / "kept", rng=1)

@@ -67,7 +67,7 @@ def test_bad_input():
     states = xr.DataArray(np.zeros((32, 1), dtype=int), dims=("sample", "node"), coords={"node": ["a"]})
     with pytest.raises(InputError, match="no such node among the states: got 'b'"):
         state_shares(np.arange(32.0), states, nodes=["b"])
-    with pytest.raises(InputError, match="dims of states"):
+    with pytest.raises(InputError, match="lacks the dim 'node'"):
         state_shares(np.arange(32.0), states.rename(node="place"))
     with pytest.raises(InputError, match="another shape"):
         state_shares(np.arange(33.0), states)

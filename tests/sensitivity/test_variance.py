@@ -355,7 +355,7 @@ def never(x):
     [
         ({"n": 1000}, "N must be a power of two: got 1000; allowed: for example 512 or 1024"),
         ({"n": 0}, "too small: got 0"),
-        ({"n": 2.0}, "must be a whole number"),
+        ({"n": 2.0}, "a whole number"),
         ({"replicates": 4}, "at least 8"),
         ({"level": 95}, "between 0 and 1"),
         ({"design": "halton"}, "unknown design"),
@@ -371,7 +371,7 @@ def never(x):
         ({"groups": {"g": ["a", "b"], "h": ["b"]}}, "'b' is in two groups"),
         ({"groups": {"a": "b"}}, "bears the name of a driver outside it"),
         ({"groups": True}, "carry no groups"),
-        ({"groups": 3}, "not understood"),
+        ({"groups": 3}, "True or False or a mapping or None"),
         ({"drivers": {"a": stats.uniform(0, 1)}, "second_order": True}, "at least two"),
     ],
 )
