@@ -160,14 +160,14 @@ def ranking_values(
     )
 
 
-def standard_error(probability: ArrayLike, draws: int) -> Floats:
+def standard_error(probability: ArrayLike, draws: float) -> Floats:
     """Return the Monte Carlo standard error of a probability estimated from independent draws.
 
     Parameters
     ----------
     probability : array_like
-    draws : int
-        Number of draws, equally probable.
+    draws : float
+        Number of draws; of unequal probability as many as they are worth, ``1 / sum w^2`` (Kish 1965).
 
     Returns
     -------
@@ -217,7 +217,8 @@ def rank(
         ``rank_acceptability`` (portfolio, rank), ``central_weight`` (portfolio, criterion),
         ``confidence`` (portfolio), ``pairwise`` (portfolio, other), as in `risk.smaa`, and
         ``scale_low``, ``scale_high`` (criterion), the values that score 0 and 1 before
-        orientation. Scores are those of `partial_values`.
+        orientation. Scores are those of `partial_values`. Attributes method, weights, draws,
+        effective_draws (fewer where draws differ in probability) and weight_draws.
 
     Raises
     ------
@@ -240,7 +241,8 @@ def rank(
     random = generator(rng)
     scores, scale = partial_values(picked, probability)
     drawn, text = _weights(weights, chosen, max(WEIGHT_DRAWS, scores.shape[0]), random)
-    result = risk.smaa(scores, weights=drawn, probability=weights_of(measures, probability), rng=random)
+    each = weights_of(measures, probability)
+    result = risk.smaa(scores, weights=drawn, probability=each, rng=random)
     portfolios = [str(v) for v in picked["portfolio"].values]
     out = xr.Dataset(
         {
@@ -260,7 +262,13 @@ def rank(
             if "unit" in picked.coords
             else ("criterion", [""] * len(chosen)),
         },
-        attrs={"method": "SMAA-2", "weights": text, "draws": scores.shape[0], "weight_draws": drawn.shape[0]},
+        attrs={
+            "method": "SMAA-2",
+            "weights": text,
+            "draws": scores.shape[0],
+            "effective_draws": float(1.0 / (each**2).sum()),
+            "weight_draws": drawn.shape[0],
+        },
     )
     if "name" in picked.coords:
         out = out.assign_coords(name=picked["name"].reset_coords(drop=True))

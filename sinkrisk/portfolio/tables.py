@@ -78,7 +78,7 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
     """
     import pandas as pd
 
-    draws = int(ranking.attrs["draws"])
+    draws = _worth(ranking)
     rows = []
     for f, portfolio in enumerate(ranking["portfolio"].values):
         for quantity, dim in (
@@ -105,6 +105,11 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _worth(ranking: xr.Dataset) -> float:
+    """Return how many equally probable draws the draws are worth."""
+    return float(ranking.attrs.get("effective_draws", ranking.attrs["draws"]))
+
+
 @checked()
 def ranking_sentence(ranking: xr.Dataset) -> str:
     """Return what a ranking says, in a sentence or two.
@@ -118,7 +123,7 @@ def ranking_sentence(ranking: xr.Dataset) -> str:
     order = np.argsort(-first, kind="stable")
     names = [str(v) for v in (ranking["name"] if "name" in ranking.coords else ranking["portfolio"]).values]
     best, rest = order[0], [i for i in order[1:3] if first[i] > 0.0]
-    error = float(standard_error(first[best], int(ranking.attrs["draws"])))
+    error = float(standard_error(first[best], _worth(ranking)))
     text = (
         f"{names[best]} is most often first: in {first[best]:.0%} of draws and weightings "
         f"(Monte Carlo error at most {100.0 * error:.1f} percentage points)"

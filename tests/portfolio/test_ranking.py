@@ -180,6 +180,23 @@ def test_the_monte_carlo_error_is_not_below_the_scatter_of_repeated_rankings():
     assert np.std(firsts, ddof=1) < 1.3 * np.mean(errors)
 
 
+def test_the_monte_carlo_error_counts_weighted_draws_by_what_they_are_worth():
+    weight = 0.97 ** np.arange(200.0)
+    weight /= weight.sum()
+    firsts, errors = [], []
+    for seed in range(60):
+        out = portfolio.rank(random_measures(seed=seed), probability=weight, rng=seed)
+        assert out.attrs["effective_draws"] == pytest.approx(1.0 / (weight**2).sum())
+        row = portfolio.ranking_table(out).query("quantity == 'rank_acceptability' and label == '1'").iloc[1]
+        firsts.append(row["value"])
+        errors.append(row["standard_error"])
+    # As above; 200 draws are worth 65, so that counted whole they would say 1.75 times too little.
+    assert np.std(firsts, ddof=1) < 1.3 * np.mean(errors)
+    text = portfolio.ranking_sentence(out)
+    best = float(out["rank_acceptability"].sel(rank=1).max())
+    assert f"at most {100.0 * np.sqrt(best * (1.0 - best) / out.attrs['effective_draws']):.1f} " in text
+
+
 @pytest.mark.parametrize(
     ("further", "message"),
     [
