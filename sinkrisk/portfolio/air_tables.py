@@ -76,14 +76,11 @@ NO_PORTFOLIO = "none"
 
 
 def _quantiles(values: Floats, bounds: Sequence[float], weight: Floats | None) -> Floats:
-    """Return quantiles over the last axis; equal weights take the unweighted rule."""
-    if weight is None or np.ptp(weight) <= 1e-15:
-        return np.moveaxis(np.quantile(values, bounds, axis=-1), 0, -1)
+    """Return quantiles over the last axis; equal weights take the unweighted form of the same rule."""
     from sinkrisk import risk
 
-    flat = values.reshape(-1, values.shape[-1])
-    rows = [risk.quantile(row, list(bounds), probability=weight) for row in flat]
-    return np.asarray(rows).reshape(*values.shape[:-1], len(bounds))
+    equal = weight is None or np.ptp(weight) <= 1e-15
+    return risk.quantile(values, list(bounds), probability=None if equal else weight)
 
 
 @checked()

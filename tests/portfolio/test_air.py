@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 
 import sinkrisk
-from sinkrisk import budget
+from sinkrisk import budget, risk
 from sinkrisk.budget.cycle_table import draw_cycle
 from sinkrisk.budget.projecting import DISCREPANCIES
 from sinkrisk.errors import InputError
 from sinkrisk.portfolio.air import OUTLOOK_PREFIX, annual_relief, project_air
-from sinkrisk.portfolio.air_tables import air_sentence
+from sinkrisk.portfolio.air_tables import air_sentence, air_table
 
 DIMS = ("sample", "portfolio", "pathway", "period")
 STARTS, LENGTHS = [2025, 2035, 2050], [10, 15, 51]
@@ -168,6 +168,21 @@ def test_the_sentence_weighs_draws_like_repetition(closed):
 
     assert told(weighted, drawn) == told(repeated, drawn.isel(sample=places))
     assert told(weighted, drawn) != told(outcomes, drawn)
+
+
+def test_intervals_do_not_jump_where_weights_are_all_but_equal(closed):
+    """Equal and unequal weights go by one rule of interpolation, the one that all other tables go by."""
+    outcomes = outcomes_of(20)
+    projected = project_air(outcomes, closed, years=[2050, 2100], rng=1)
+    table = air_table(projected)
+    weight = np.full(20, 0.05) + 1e-9 * (-1.0) ** np.arange(20)
+    almost = air_table(projected.assign_coords(probability=("sample", weight)))
+    for name in ("mean", "median", "low", "high"):
+        np.testing.assert_allclose(table[name], almost[name], rtol=1e-6, err_msg=name)
+    row = table.query("quantity == 'co2' and portfolio == 'a' and year == 2100").iloc[0]
+    assert row["low"] == pytest.approx(
+        risk.quantile(projected["co2"].sel(portfolio="a", year=2100).values, 0.05).item()
+    )
 
 
 def test_no_more_is_kept_from_the_air_than_is_emitted(closed):
