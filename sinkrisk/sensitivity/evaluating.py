@@ -187,7 +187,7 @@ def _plain(out: Any) -> tuple[NDArray[Any], Any]:
     if isinstance(out, pd.DataFrame):
         out = xr.DataArray(out.to_numpy(), dims=("sample", "output"), coords={"output": list(out.columns)})
     if isinstance(out, np.ma.MaskedArray):
-        out = out.astype(float).filled(np.nan) if out.mask.any() else out.data
+        out = np.ma.filled(out.astype(float), np.nan) if np.ma.is_masked(out) else out.data
     try:
         return np.asarray(out.values if isinstance(out, xr.DataArray) else out), out
     except (TypeError, ValueError) as error:
