@@ -202,7 +202,12 @@ def _beyond(collected: Collected) -> list[str]:
     for check in collected.checks():
         if check["name"] != BEYOND or check["passed"] is True:
             continue
-        text = re.sub(r"\w+", lambda m: words.get(m[0], m[0]), str(check["text"]))
+        # What has an underscore is a label: of a region, where plans are by region.
+        text = re.sub(
+            r"\w+",
+            lambda m: words.get(m[0], readable(m[0]) if "_" in m[0] else m[0]),
+            str(check["text"]),
+        )
         text = re.sub(r"(?<=\d)%", " %", unit_text(text))
         told.append(sentence(text[:1].upper() + text[1:]))
     return told

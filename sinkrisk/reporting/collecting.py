@@ -55,8 +55,14 @@ class Collected:
     optimum: dict[str, Any] = field(default_factory=dict)
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """Return a table, or None where the run has none."""
+        """Return a table, or None where the run has none or it holds no row."""
         return self.tables.get(name)
+
+    def is_empty(self, name: str) -> bool:
+        """Return whether the run recorded a table that holds no row."""
+        source = SOURCES[name]
+        record = self.manifest.stages.get(source.stage)
+        return name not in self.tables and record is not None and source.file in record.outputs
 
     def why_absent(self, name: str) -> str:
         """Return in one sentence why a table is not there."""
@@ -66,6 +72,8 @@ class Collected:
             return f"This run has no finished stage '{source.stage}', so there is nothing to report here."
         if record.skipped is not None:
             return f"The stage '{source.stage}' was skipped: {record.skipped}."
+        if self.is_empty(name):
+            return f"{source.file} holds no row, so there is nothing to report here."
         return f"The stage '{source.stage}' recorded no {source.file}, so there is nothing to report here."
 
     def option(self, *keys: str) -> Any:

@@ -23,6 +23,8 @@ PRICES = (100.0, 200.0)
 """Prices at which capacities are told, beside the highest of the curves, USD/t."""
 
 WORLD = "world"
+TOGETHER = "all regions together"
+"""What the page calls the whole of a run that simulates some regions as a world of their own."""
 
 
 def _true(column: pd.Series) -> pd.Series:
@@ -241,20 +243,23 @@ def costs_section(collected: Collected) -> Section:
         return section
     interval, unit = interval_of(curves), unit_text(curves["unit"].iloc[0])
     periods = in_order(curves["period"])
+    whole = WORLD if collected.option("inputs", "regions") is None else TOGETHER
+    curves = curves.assign(region=curves["region"].replace(WORLD, whole))
     regions = list(dict.fromkeys(curves["region"]))
     there = sorted(set(curves["price"]))
     prices = sorted({_nearest(there, want) for want in PRICES} | {there[-1]})
     held = keyed(curves, "region", "period", "price")
-    whole = WORLD if WORLD in regions else regions[0]
+    place = whole if whole in regions else regions[0]
+    called = "the world" if place == WORLD else readable(place)
     last = periods[-1]
     told = []
     for price in prices:
-        row = held[(whole, last, price)]
+        row = held[(place, last, price)]
         told.append(
             f"{span(row['median'], row['low'], row['high'])} {unit} for at most {significant(price)} USD/tCO₂"
         )
     section.sentences.append(
-        f"In the {readable(last)} {'the world' if whole == WORLD else readable(whole)} could remove "
+        f"In the {readable(last)} {called} could remove "
         f"{', '.join(told)} (medians, in brackets {interval}s), before pathways compete "
         "for shared resources. Steep curves mean that capacity, not price, is what is short."
     )
@@ -271,16 +276,16 @@ def costs_section(collected: Collected) -> Section:
         for r in regions
         for p in periods
     ]
-    if whole == WORLD:
+    if place == whole:
         section.blocks.append(
             Picture(
                 "abatement_world",
-                "Marginal abatement cost curves of the world with bands, one panel a period.",
-                "What each price calls forth in the world.",
-                lambda: plots.plot_abatement(curves, [WORLD]),
+                f"Marginal abatement cost curves of {called} with bands, one panel a period.",
+                f"What each price calls forth in {called}.",
+                lambda: plots.plot_abatement(curves, [whole]),
             )
         )
-    places = [r for r in regions if r != WORLD]
+    places = [r for r in regions if r != whole]
     if places:
         section.blocks.append(
             Picture(

@@ -186,15 +186,18 @@ def _sensitivity(
         for v in variants[1:]
         if leader[v] != usual
     ]
+    optimum = "without optimum" in variants
+    each_out = "with each left out, and without the optimum" if optimum else "and with each left out"
+    or_it = ", or the optimum," if optimum else ""
     section.sentences.append(
-        f"Leaving out one criterion, or the optimum, changes who is first most often in {len(others)} of "
+        f"Leaving out one criterion{or_it} changes who is first most often in {len(others)} of "
         f"{len(variants) - 1} cases" + (f": {', '.join(others)}" if others else "") + "."
     )
     rows = [
         [
             p,
             *(
-                f"{percent(held[(v, p)]['first'])} / {fixed(held[(v, p)]['mean_rank'], 1)}"
+                _unbroken(f"{percent(held[(v, p)]['first'])} / {fixed(held[(v, p)]['mean_rank'], 1)}")
                 if (v, p) in held
                 else MISSING
                 for v in variants
@@ -205,12 +208,15 @@ def _sensitivity(
     return [
         Table(
             "How the ranking depends on what is compared: probability of rank 1 / mean rank, with all "
-            "criteria of the spec, with each left out, and without the optimum. A dash: left out. From "
-            "ranking_sensitivity.csv.",
+            f"criteria of the spec, {each_out}. A dash: left out. From ranking_sensitivity.csv.",
             [Column("Portfolio", False), *(Column(sentence_case(_variant(v, names))) for v in variants)],
             rows,
         )
     ]
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _variant(variant: str, names: dict[str, str]) -> str:

@@ -149,24 +149,27 @@ def printed_text(row: pd.Series) -> str:
 def modes_of(collected: Collected) -> pd.DataFrame | None:
     """Return the deployment modes where some pathway of the class is possible, or None without a network."""
     table = collected.table("network_marginals")
-    return None if table is None else deployment_modes(table, _cells())
+    return None if table is None else deployment_modes(table, _cells(collected))
 
 
-def _cells() -> set[tuple[str, str]]:
+def _cells(collected: Collected) -> set[tuple[str, str]]:
+    """Return where a class is possible, of the regions that make up the world of the run."""
     from sinkrisk.priors import load_table
 
-    return possible_cells(load_table("pathways"), load_table("suitability"))
+    cells = possible_cells(load_table("pathways"), load_table("suitability"))
+    regions = collected.option("inputs", "regions")
+    return cells if regions is None else {(c, r) for c, r in cells if r in regions}
 
 
 def imbalance_section(collected: Collected) -> Section:
     """Return the section with the adjustments that close each window's budget."""
     section = Section("imbalance", "Where the budget imbalance comes from")
     table = collected.table("attribution")
+    if collected.is_empty("attribution"):
+        section.absent = "No window has a statement of every component, so there is no imbalance to explain."
+        return section
     if table is None:
         section.absent = collected.why_absent("attribution")
-        return section
-    if table.empty:
-        section.absent = "No window has a statement of every component, so there is no imbalance to explain."
         return section
     unit, interval = unit_text(table["unit"].iloc[0]), interval_of(table)
     windows = list(dict.fromkeys(table["window"]))
@@ -274,7 +277,7 @@ def institutions_section(collected: Collected) -> Section:
     if table is None:
         section.absent = collected.why_absent("network_marginals")
         return section
-    cells = _cells()
+    cells = _cells(collected)
     wide = deployment_modes(table, cells)
     grouped = wide.groupby(level=["class", "period"], sort=False)
     mean, low, high = (

@@ -45,6 +45,35 @@ def test_what_tonnes_cost(page):
     assert "North America Long term 0.5 (0.2 to 1.0) 1.0 (0.5 to 2.0) 4.0 (2.0 to 8.0)" in text
 
 
+def test_a_run_of_chosen_regions_does_not_speak_of_the_world(run_dir):
+    manifest = Manifest.read(run_dir)
+    manifest.spec["inputs"] = {"regions": ["north_america"]}
+    text = "2 of 9 plans exceed the potential; most often trees, wetlands, china_southwest, long_term"
+    manifest.stages["simulate"].checks[0] |= {"name": "plans within potentials", "text": text}
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    page = page_of(run_dir)
+    costs = section_of(page, "What tonnes cost")
+    assert "In the long term all regions together could remove 2.00" in costs
+    assert "All regions together Long term" in costs
+    assert "world" not in costs.lower()
+    # Institutions are averaged over the regions of the run alone, here one: no range between regions.
+    assert "Ocean Long term 9 % (9 % to 9 %)" in section_of(page, "What institutions allow")
+    assert "wetlands, China, southwest, long term" in section_of(page, "Portfolios: what they plan")
+
+
+def test_no_optimum_is_spoken_of_where_none_was_ranked(run_dir, record_again):
+    path = run_dir / "ranking_sensitivity.csv"
+    table = pd.read_csv(path)
+    kept = (table["variant"] != "without optimum") & (table["portfolio"] != "optimum")
+    table[kept].to_csv(path, index=False)
+    record_again(run_dir, path.name)
+    reporting.report(run_dir)
+    text = section_of(page_of(run_dir), "The ranking")
+    assert "Leaving out one criterion changes who is first most often in 1 of 2 cases" in text
+    assert "all criteria of the spec, and with each left out. A dash" in text
+
+
 def test_what_becomes_of_a_planned_tonne(page):
     text = section_of(page, "What becomes of a planned tonne")
     assert (

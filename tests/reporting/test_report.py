@@ -141,6 +141,20 @@ def test_the_attribution_says_that_it_is_stated_variance_only(page):
     assert "from 3.20 to 2.97 GtC/yr" in page.text
 
 
+def test_no_imbalance_is_told_from_a_table_without_a_row(run_dir, record_again):
+    path = run_dir / "attribution.csv"
+    pd.read_csv(path).iloc[:0].to_csv(path, index=False)
+    record_again(run_dir, path.name)
+    path = run_dir / "air.csv"
+    pd.read_csv(path).iloc[:0].to_csv(path, index=False)
+    record_again(run_dir, path.name)
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "No window has a statement of every component, so there is no imbalance to explain." in text
+    assert "air.csv holds no row, so there is nothing to report here." in text
+    assert "recorded no" not in text
+
+
 def test_the_warning_is_the_closed_models_alone(run_dir):
     manifest = Manifest.read(run_dir)
     manifest.spec["budget"]["model"] = "hierarchical"
