@@ -38,6 +38,9 @@ MOST = 12
 
 NEIGHBOURS = 5
 
+SHUFFLES = 19
+"""Shuffles of each input behind its floor: each evaluates half of all subsets, so that there are few."""
+
 
 @checked()
 def shapley_effects(
@@ -46,7 +49,7 @@ def shapley_effects(
     *,
     estimator: Literal["neighbours", "linear"] = "neighbours",
     neighbours: int = NEIGHBOURS,
-    permutations: int = 5,
+    permutations: int = SHUFFLES,
     halves: int = 20,
     level: float = 0.95,
     rng: random.RandomSource = 1,
@@ -65,7 +68,9 @@ def shapley_effects(
     neighbours : int
         Draws compared, the draw itself included; 2 or more.
     permutations : int
-        Shuffles behind the floor: each adds one shuffled input to the group and takes its effect.
+        Shuffles of each input behind its floor, the largest effect that the input shuffled has in its own
+        place (at least 0). One that tells nothing stands out with probability ``1 / (permutations + 1)``
+        at most, each of several so: .05 by default.
     halves : int
         Half-samples behind the intervals.
     level : float
@@ -121,21 +126,23 @@ def shapley_effects(
     data, n = outputs.values, len(outputs.values)
     inputs = [_columns(driver, generator) for driver in read]
 
-    def effects(parts: Sequence[Floats], pick: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        explained = explained_shares(
+    def shares(parts: Sequence[Floats], pick: NDArray[np.intp]) -> Floats:
+        return explained_shares(
             [part[pick] for part in parts], data[pick], estimator, min(neighbours, len(pick))
         )
-        return shapley_values(explained), explained[-1]
 
-    everything = np.arange(n)
-    value, whole = effects(inputs, everything)
-    some = np.stack([effects(inputs, pick)[0] for pick in half_samples(n, halves, generator)])
+    known = shares(inputs, np.arange(n))
+    value, whole = shapley_values(known), known[-1]
+    some = np.stack([shapley_values(shares(inputs, pick)) for pick in half_samples(n, halves, generator)])
     low, high = half_sample_interval(value, some, level)
-    floors = []
-    for number in range(permutations):
-        shuffled = inputs[number % len(inputs)][generator.permutation(n)]
-        floors.append(effects([*inputs, shuffled], everything)[0][-1])
-    floor = np.maximum(np.max(floors, axis=0), 0.0)
+    floor = np.zeros_like(value)
+    for j in range(len(inputs)):
+        for _ in range(permutations):
+            # In the input's place, not beside it: an effect depends on how many share.
+            parts = [*inputs]
+            parts[j] = parts[j][generator.permutation(n)]
+            worth = explained_shares(parts, data, estimator, min(neighbours, n), instead=(j, known))
+            floor[j] = np.maximum(floor[j], shapley_values(worth)[j])
     rows = [
         {
             **who,
@@ -144,8 +151,8 @@ def shapley_effects(
             "value": value[j, k],
             "low": low[j, k],
             "high": high[j, k],
-            "floor": floor[k],
-            "stands_out": bool(value[j, k] > floor[k]),
+            "floor": floor[j, k],
+            "stands_out": bool(value[j, k] > floor[j, k]),
             "explained": whole[k],
             "interval_kind": HALF_SAMPLES,
             "interval_mass": level,
@@ -240,7 +247,12 @@ def gaussian_shapley(covariance: ArrayLike, coefficients: ArrayLike, noise: floa
 
 
 def explained_shares(
-    inputs: Sequence[Floats], y: Floats, estimator: str, neighbours: int = NEIGHBOURS
+    inputs: Sequence[Floats],
+    y: Floats,
+    estimator: str,
+    neighbours: int = NEIGHBOURS,
+    *,
+    instead: tuple[int, Floats] | None = None,
 ) -> Floats:
     """Return the explained share of variance of every subset of inputs, (2**inputs, output).
 
@@ -251,11 +263,16 @@ def explained_shares(
     y : ndarray, (draw, output)
     estimator : {"neighbours", "linear"}
     neighbours : int
+    instead : int and ndarray (2**inputs, output), optional
+        The only input that changed since the shares given were computed.
     """
     out = np.zeros((2 ** len(inputs), y.shape[1]))
     variance = y.var(axis=0, ddof=1)
     known = np.where(variance > 0.0, variance, np.nan)
     for mask in range(1, len(out)):
+        if instead is not None and not (mask >> instead[0]) & 1:
+            out[mask] = instead[1][mask]
+            continue
         x = np.hstack([part for i, part in enumerate(inputs) if (mask >> i) & 1])
         left = _left_linear(x, y) if estimator == "linear" else _left_near(x, y, neighbours)
         out[mask] = 1.0 - left / known

@@ -76,6 +76,18 @@ def test_an_idle_input_stays_below_the_floor_and_a_block_is_one_player(gaussian)
     assert table["value"]["pair"] == pytest.approx(((1 - left) + (1 - alone)) / 2, abs=0.005)
 
 
+@pytest.mark.parametrize("estimator", ["linear", "neighbours"])
+def test_what_tells_nothing_seldom_stands_out(estimator):
+    # With 19 shuffles 1 in 20 by chance: more than 17 of 150 have probability 6e-4.
+    out = 0
+    for seed in range(150):
+        x = np.random.default_rng(seed).standard_normal((100, 3))
+        drivers = {"a": x[:, 0], "idle": x[:, 1]}
+        table = shapley_effects(x[:, 0] + x[:, 2], drivers, estimator=estimator, halves=2, rng=10**6 + seed)
+        out += bool(table.set_index("driver")["stands_out"]["idle"])
+    assert out <= 17, out
+
+
 def test_neighbours_see_an_interaction_a_line_does_not():
     x = np.random.default_rng(3).standard_normal((3000, 2))
     drivers = {"a": x[:, 0], "b": x[:, 1]}
