@@ -208,3 +208,16 @@ def test_no_more_is_kept_from_the_air_than_is_emitted(closed):
     removal = project_air(outcomes_of(n=3, stored=9.0, **none), closed, path)
     np.testing.assert_allclose(removal["relief"], 27.0)
     assert removal.attrs["held_to_fossil"] == 0.0
+
+
+def test_what_is_held_to_fossil_emissions_weighs_draws(closed):
+    years = np.arange(2024, 2101)
+    path = pd.DataFrame({"year": years, "fossil": np.where(years < 2050, 3.0, 0.3), "land_use": 1.0})
+    outcomes = outcomes_of(n=2, stored=1.0, process=0.0, avoided=1.0, utilised=0.0, foregone=0.0)
+    # The first draw avoids 3 GtCO2/yr of the 1.1 there are from 2050 on, the second next to nothing.
+    outcomes["avoided"] = outcomes["avoided"] * xr.DataArray([1.0, 0.01], dims="sample")
+    outcomes["avoided"] = outcomes["avoided"].transpose(*DIMS)
+    for weight, held in (([0.5, 0.5], 0.5 * 51 / 76), ([0.9, 0.1], 0.9 * 51 / 76)):
+        weighted = outcomes.assign_coords(probability=("sample", weight))
+        out = project_air(weighted, closed, path, rng=1)
+        assert out.attrs["held_to_fossil"] == pytest.approx(held)

@@ -213,3 +213,18 @@ def test_bad_arguments_are_named():
     drawn["probability"] = "sample", [0.4, 0.2, 0.2, 0.2]
     with pytest.raises(InputError, match="equally probable"):
         portfolio.decouple_shocks(drawn)
+
+
+def test_shares_count_by_what_is_issued_and_by_the_weight_of_the_draw():
+    """Two draws of one pathway: 1 removed and .5 of it lost, 3 removed and nothing lost."""
+    made = constant_outcomes({"deployed": 1.0, "removed": [1.0, 0.0, 0.0]}, 2)
+    size = xr.DataArray([1.0, 3.0], dims="sample")
+    made["removed"] = (made["removed"] * size).transpose(*made["removed"].dims)
+    made["returned"] = made["removed"] * xr.DataArray([0.5, 0.0], dims="sample")
+    made["returned"] = made["returned"].transpose(*made["removed"].dims)
+    row = portfolio.buffer_table(made, level=0.0).iloc[0]
+    # 1 of 4 issued credits is of the draw that loses half; by draws alone it would be a quarter.
+    assert row["own_share"] == pytest.approx(0.125)
+    heavy = portfolio.buffer_table(made, level=0.0, probability=[0.75, 0.25]).iloc[0]
+    assert heavy["own_share"] == pytest.approx(0.25)
+    assert heavy["removed"] == pytest.approx(76.0 * 1.5)

@@ -101,3 +101,16 @@ def test_bad_arguments_are_named():
     holes = make_values([[np.nan, 1.0], [1.0, 1.0]])
     with pytest.raises(InputError, match="not defined in every draw: got '1 of 2 portfolios'"):
         portfolio.dominance(holes)
+
+
+def test_dominance_weighs_draws():
+    # p1 is better in the first draw alone, by less than it loses in the second.
+    values = make_values([[0.0, 1.0], [3.0, 1.5]])
+    even = portfolio.compare_portfolios(values).set_index("portfolio")
+    assert even["dominated_second"].tolist() == [0, 0]
+    # Nearly all weight on the second: nothing changes in the first order, as the worst case stays.
+    sure = portfolio.compare_portfolios(values, probability=[0.0, 1.0]).set_index("portfolio")
+    assert sure.loc["p1", ["dominated_first", "dominated_second"]].tolist() == [1, 1]
+    assert sure.loc["p0", ["dominated_first", "dominated_second"]].tolist() == [0, 0]
+    found = portfolio.dominance(values, probability=[0.0, 1.0])
+    assert bool(found["first_order"].sel(portfolio="p0", other="p1"))

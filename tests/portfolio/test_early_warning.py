@@ -162,3 +162,19 @@ def test_draws_of_unequal_probability_are_refused(inputs):
     # Equal but for rounding.
     even = drawn.assign(probability=("sample", np.full(400, 1.0 / 400.0) * (1.0 + 1e-12 * weight)))
     pd.testing.assert_frame_equal(warned((even, plans, target)).table, warned(inputs).table)
+
+
+def test_alarms_go_by_the_level_of_the_half_they_were_learned_on():
+    """False alarms in hindsight never exceed the rate asked for; held out they do as often as not."""
+    excess = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        event = rng.random(200) < 0.4
+        read = [event[:, None] + rng.normal(size=(200, 1))]
+        both = policies.halves(200, rng)
+        told = alarming.foretell(read, event, both, 0.2, 1.0)
+        for h, half in enumerate(told.halves):
+            np.testing.assert_array_equal(told.alarms[half], told.risks[half] > told.levels[h])
+            excess.append(told.alarms[half][~event[half]].mean() > 0.2)
+    # 80 halves: fewer than 16 above the rate, or more than 64, has probability below 1e-7.
+    assert 16 <= sum(excess) <= 64

@@ -131,3 +131,23 @@ def test_bad_arguments_are_named(outcomes):
         portfolio.binding_table(outcomes, least=0.0)
     with pytest.raises(InputError, match="planned"):
         portfolio.binding_table(outcomes.drop_vars("planned"))
+
+
+def test_what_limits_capacity_weighs_draws_like_repetition():
+    drawn = build_drawn(n=30, seed=8)
+    # From this capacity some draws reach their potential in the middle of the century, some do not.
+    drawn["current_capacity"] = 10.0 * drawn["current_capacity"]
+    counts = np.random.default_rng(2).integers(1, 6, 30)
+    repeated = drawn.isel(sample=np.repeat(np.arange(30), counts)).assign_coords(
+        sample=np.arange(counts.sum())
+    )
+    repeated["probability"] = "sample", np.full(counts.sum(), 1.0 / counts.sum())
+    drawn["probability"] = "sample", counts / counts.sum()
+    keys = ["pathway", "period", "limit"]
+    weighted, plain = (
+        portfolio.limiting_table(one).set_index(keys)["probability"] for one in (drawn, repeated)
+    )
+    np.testing.assert_allclose(weighted.sort_index(), plain.sort_index(), rtol=1e-9)
+    drawn["probability"] = "sample", np.full(30, 1.0 / 30)
+    equal = portfolio.limiting_table(drawn).set_index(keys)["probability"]
+    assert abs(equal - weighted).max() > 0.01

@@ -128,3 +128,18 @@ def test_every_bad_driver_is_named_at_once():
         portfolio.value_of_learning(values, {})
     with pytest.raises(InputError, match="driver 'c' has no sample axis"):
         portfolio.value_of_learning(values, {"c": xr.DataArray(np.ones(60), dims="draw")})
+
+
+def test_what_learning_is_worth_weighs_draws_by_their_probability():
+    """Draws of N(0, 1.5) weighted to N(0, 1): E[max(x, 0)] = .399, where equal weights would say .598."""
+    x = np.random.default_rng(4).normal(0.0, 1.5, 4000)
+    weight = stats.norm.pdf(x) / stats.norm.pdf(x, scale=1.5)
+    values = xr.DataArray(np.stack([x, 0.0 * x], axis=1), dims=("sample", "portfolio"))
+    table = portfolio.value_of_learning(
+        values, {"x": x}, probability=weight / weight.sum(), permutations=1, rng=1
+    )
+    row = table.iloc[0]
+    # Five Monte Carlo errors, about .05.
+    for name in ("plug_in", "cross_fitted"):
+        assert row[name] == pytest.approx(1.0 / np.sqrt(2.0 * np.pi), abs=5.0 * row["mc_error"])
+    assert 5.0 * row["mc_error"] < 0.1
