@@ -152,6 +152,11 @@ def tornado_table(
     InputError
         All at once: as `response_curves`, and for a tail with fewer than two draws.
 
+    Notes
+    -----
+    States are chosen by the means that are then told, so that the swing of a driver of states that does
+    nothing is not 0 but what chance makes of so many; their intervals are widened for it, by Bonferroni.
+
     Examples
     --------
     >>> x = np.linspace(0, 1, 1000)
@@ -180,7 +185,9 @@ def tornado_table(
             order = tie_broken_order(driver.values, np.random.default_rng(0))
             rank[order] = (np.arange(len(data)) + 0.5) / len(data)
             codes = np.where(rank < tail, 0, np.where(rank > 1.0 - tail, 2, 1))
-        at, mean, low, high, _ = _classes(codes, codes.astype(float), data, level)
+        # The outer two of k states are chosen by their means: theirs hold for all k at once (Bonferroni).
+        tried = len(np.unique(codes)) if driver.kind == "states" else 1
+        at, mean, low, high, _ = _classes(codes, codes.astype(float), data, 1.0 - (1.0 - level) / tried)
         for k, who in enumerate(outputs.who):
             if driver.kind == "states":
                 first, last = int(np.argmin(mean[:, k])), int(np.argmax(mean[:, k]))
