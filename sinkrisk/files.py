@@ -266,6 +266,17 @@ def read_csv(
             Problem(f"{purpose}: empty", file=str(path), hint=f"it needs the columns {', '.join(required)}")
         )
     header = [name.strip() for name in header]
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(required) > 1 and len(header) == 1 and separator in header[0]:
+            raise InputError(
+                Problem(
+                    f"{purpose}: cells are separated by {word}",
+                    got=header[0],
+                    file=str(path),
+                    row=1,
+                    hint="save the file with commas between cells and points in numbers",
+                )
+            )
     for name in required:
         if name not in header:
             found.add(f"{purpose}: missing column", got=", ".join(header), key=name, row=1)

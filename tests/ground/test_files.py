@@ -153,3 +153,14 @@ def test_a_cell_beyond_the_csv_limit_is_named_with_its_line(tmp_path):
     path.write_text("x\n1\n" + "9" * 200_000 + "\n")
     with pytest.raises(InputError, match=r"long\.csv, row 3: CSV file: not readable as CSV: field larger"):
         files.read_csv(path, required=["x"])
+
+
+@pytest.mark.parametrize(("mark", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_one_problem_and_says_how_to_save(tmp_path, mark, word):
+    path = tmp_path / "table.csv"
+    path.write_text(f"a{mark}b\n1{mark}2\n")
+    with pytest.raises(InputError) as caught:
+        files.read_csv(path, required=("a", "b"), optional=(), purpose="sheet")
+    assert len(caught.value.problems) == 1
+    assert f"sheet: cells are separated by {word}" in str(caught.value)
+    assert "save the file with commas" in str(caught.value)
