@@ -81,10 +81,15 @@ def did_you_mean(got: str, allowed: Iterable[str]) -> str | None:
 
     Examples
     --------
-    >>> did_you_mean("budgte", ["budget", "network"])
-    'budget'
+    >>> did_you_mean("budgte", ["budget", "network"]), did_you_mean("DACCS", ["beccs", "daccs"])
+    ('budget', 'daccs')
     """
-    near = difflib.get_close_matches(got, list(allowed), n=1, cutoff=0.6)
+    names = list(allowed)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.6)
+    if not near:
+        # Acronyms are told in capitals, and held in small letters.
+        small = {name.lower(): name for name in reversed(names)}
+        near = [small[n] for n in difflib.get_close_matches(got.lower(), small, n=1, cutoff=0.6)]
     return near[0] if near else None
 
 

@@ -61,7 +61,7 @@ def test_missing_dependency_says_what_to_install():
     assert isinstance(error, ImportError)
 
 
-@pytest.mark.parametrize(("got", "near"), [("forest", "forests"), ("zzz", None)])
+@pytest.mark.parametrize(("got", "near"), [("forest", "forests"), ("WETLAND", "wetlands"), ("zzz", None)])
 def test_did_you_mean(got, near):
     assert did_you_mean(got, ["forests", "wetlands"]) == near
 
