@@ -96,6 +96,7 @@ def read_rows(
         found.add("portfolios: no row", hint=f"one per portfolio, pathway and period: {', '.join(columns)}")
         return out
     out.regional = "region" in rows[0].cells
+    said: dict[str, dict[str, str]] = {}
     for row in rows:
         cell = row.cells
         label, pathway, period = (cell[n] for n in WORLD)
@@ -122,12 +123,35 @@ def read_rows(
             got = ", ".join(part for part in (label, pathway, region, period) if part)
             found.add("given twice", got=got, row=row.row)
         own[pathway, region, period] = math.nan if value is None else value
-        out.labels.setdefault(label, (cell.get("name") or label, cell.get("description", "")))
+        _words(cell, label, said, found, row.row)
         out.rows.setdefault((label, period), row.row)
         out.rows.setdefault((label, ""), row.row)
         if "coordinated" in cell:
             _coordinated(cell["coordinated"], label, out, found, row.row)
+    for label, words in said.items():
+        out.labels[label] = (words.get("name", label), words.get("description", ""))
+        twin = next((k for k, v in out.labels.items() if v[0] == out.labels[label][0]), label)
+        if twin != label:
+            found.add(
+                f"portfolios '{twin}' and '{label}' have one name",
+                got=out.labels[label][0],
+                row=out.rows[label, ""],
+                key="name",
+                hint="tables and pictures tell portfolios apart by their names",
+            )
     return out
+
+
+def _words(
+    cell: Mapping[str, str], label: str, said: dict[str, dict[str, str]], found: Problems, row: int
+) -> None:
+    """Keep a portfolio's name and description, said in one row or the same in all that say it."""
+    own = said.setdefault(label, {})
+    for column in ("name", "description"):
+        text = _text(cell.get(column, ""))
+        if text and own.setdefault(column, text) != text:
+            hint = f"'{label}' is called '{own[column]}' above: say it once, or the same in every row"
+            found.add(f"another {column} for one portfolio", got=text, row=row, key=column, hint=hint)
 
 
 def _text(cell: str) -> str:

@@ -334,3 +334,25 @@ def test_plans_of_something_else_are_refused(portfolios, total, message):
         plan(shares, total)
     with pytest.raises(InputError, match="key 'target': measure: argument of the wrong kind: got 60"):
         measure(None, target=60)
+
+
+def _named(tmp_path: Path, first: str, again: str, other: str) -> Path:
+    path = tmp_path / "named.csv"
+    rows = [("a", p, n) for p, n in zip(TOTAL, (first, again, ""), strict=True)]
+    rows += [("b", p, other) for p in TOTAL]
+    lines = [f"{label},biochar,{period},1,{name}" for label, period, name in rows]
+    path.write_text("\n".join(["portfolio,pathway,period,share,name", *lines]) + "\n")
+    return path
+
+
+def test_a_name_may_be_said_in_any_row_of_a_portfolio(tmp_path):
+    read = portfolio.load_portfolios(_named(tmp_path, "", "Alpha", "Beta"))
+    assert read["name"].values.tolist() == ["Alpha", "Beta"]
+    assert portfolio.load_portfolios(_named(tmp_path, "", "", ""))["name"].values.tolist() == ["a", "b"]
+
+
+def test_names_that_contradict_or_repeat_are_said_with_their_rows(tmp_path):
+    with pytest.raises(InputError, match=r"row 3, key 'name': another name for one portfolio: got 'Gamma'"):
+        portfolio.load_portfolios(_named(tmp_path, "Alpha", "Gamma", "Beta"))
+    with pytest.raises(InputError, match=r"row 5, key 'name': portfolios 'a' and 'b' have one name"):
+        portfolio.load_portfolios(_named(tmp_path, "Alpha", "", "Alpha"))
