@@ -27,7 +27,7 @@ def plot_tornado(tornado: pd.DataFrame, output: str | None = None, *, top: int =
     Parameters
     ----------
     tornado : DataFrame
-        From `sensitivity.tornado_table`.
+        From `sensitivity.tornado_table`; with a column ``unit``, as in ``tornado.csv``, the axis bears it.
     output : str, optional
         May be left out where there is one.
     top : int
@@ -66,6 +66,8 @@ def plot_tornado(tornado: pd.DataFrame, output: str | None = None, *, top: int =
         _drivers_down(axes, list(table["driver"]))
         style.light_grid(axes, "x")
         axes.set_title(sentence_case(name))
+        if "unit" in table:
+            axes.set_xlabel(unit_text(table["unit"].iloc[0]))
         low, high = _common(table["low_label"], "low"), _common(table["high_label"], "high")
         figure.legend(handles, [low, high], loc="outside upper right", ncols=2)
         style.caption(

@@ -51,6 +51,15 @@ def test_tornado_bars_go_from_the_mean_to_the_mean_at_each_end(draws):
     assert style.svg_text(figure) == style.svg_text(pictures.plot_tornado(table, top=3))
 
 
+def test_tornado_bears_the_unit_of_its_output(draws):
+    y, values = draws
+    table = sensitivity.tornado_table(y, values, tail=0.2)
+    (axes,) = pictures.plot_tornado(table.assign(unit="GtCO2")).axes
+    assert axes.get_xlabel() == "GtCO₂"
+    (axes,) = pictures.plot_tornado(table).axes
+    assert axes.get_xlabel() == ""
+
+
 def test_interactions_hold_the_numbers_and_bold_those_that_are_sure(indices):
     table = sensitivity.sobol_table(indices)
     figure = pictures.plot_interactions(table)
