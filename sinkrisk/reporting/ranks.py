@@ -216,7 +216,8 @@ def _sensitivity(
 
 
 def _unbroken(text: str) -> str:
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+    # Narrow spaces: eight columns of pairs just fit a page.
+    return text.replace(" ", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _variant(variant: str, names: dict[str, str]) -> str:

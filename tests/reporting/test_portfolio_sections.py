@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pandas as pd
 import pytest
 
@@ -258,3 +261,13 @@ def test_criteria_are_told_by_group(write, record_again, tmp_path):
     assert "Water demand, km3/yr" in page.text
     assert "Acceptance, share" in page.text
     assert len(headings) > 4
+
+
+def test_long_row_headers_may_wrap_and_short_words_need_no_wide_column(finished):
+    markup = (finished / "report.html").read_text(encoding="utf-8")
+    headers = re.findall(r'<th scope="row"( class="long")?>([^<]*)<', markup)
+    assert headers
+    assert all(bool(wraps) == (len(html.unescape(text)) > 32) for wraps, text in headers)
+    assert not [
+        t for t in re.findall(r'<td class="text">([^<]*)</td>', markup) if len(html.unescape(t)) <= 12
+    ]
