@@ -195,7 +195,10 @@ def _leading(table: pd.DataFrame, measure: str) -> str:
     """Return which groups have, or may have, the largest total-order index of a measure."""
     groups = leading_groups(table, measure)
     if not groups:
-        return f"{sentence_case(measure)}: it does not vary in any portfolio, so no index is defined."
+        return (
+            f"{sentence_case(measure)}: it is constant, or hardly ever varies, in every portfolio, so no "
+            "index is defined."
+        )
     many = groups[0].portfolios > 1
     told = []
     for g in groups:

@@ -136,7 +136,7 @@ def quotations(collected: Collected, told: list[str]) -> list[str]:
             shares = [_share(held[driver, index]) for index in ("S1", "ST")]
             text = (
                 f"{noun} {readable(driver)}: alone it explains {shares[0]} of the variance of "
-                f"{output_text(output)}, {shares[1]} with its interactions."
+                f"{output_text(output)}, {shares[1]} with its interactions ({interval_of(part)}s)."
             )
             row = _row(ranks, output, driver)
             out.append(text + (f" {rank_text(row)}" if row is not None else ""))
@@ -380,7 +380,9 @@ def _actions(collected: Collected) -> list[Block]:
                 readable(row["driver"]), readable(row["group"]),
                 span(row["ST"], row["ST_low"], row["ST_high"], 2),
                 f"{low} to {high}", floor,
-                "yes" if row["acts"] else "no", row["winners"],
+                "yes" if row["acts"] else "no",
+                # The best of each third of what does not act is chance's choice.
+                row["winners"] if row["acts"] else row["winner"],
             ]
         )  # fmt: skip
     unit, perfect = unit_text(table["unit"].iloc[0]), significant(float(table["perfect"].iloc[0]), 3)
@@ -392,7 +394,8 @@ def _actions(collected: Collected) -> list[Block]:
             f"(EVPPI, {unit}, from the estimate biased down to the one biased up, each moved out by its 90 % "
             f"Monte Carlo error), beside {of} ST of the margin between the best two. A driver acts where it "
             f"is worth more than its shuffles. Without knowing, {winner} is chosen; knowing everything would "
-            f"be worth {perfect}. From actions.csv.",
+            f"be worth {perfect}. The choices named are the best in the draws, their lead untested; where "
+            "a driver does not act, it is the one without knowing. From actions.csv.",
             [Column("Driver", False), Column("Group", False), Column("ST"), Column("EVPPI"),
              Column("Most of its shuffles"), Column("Acts", False), Column("Who would be chosen", False)],
             rows,

@@ -64,7 +64,7 @@ def driver_sentences(
     >>> found = sobol(lambda x: x @ [1.0, 3.0], uniform, 1024, rng=1)
     >>> print(driver_sentences(found, top=1)[0])
     climate alone explains 90 % (90 to 90 %) of the variance of the output, 90 % (90 to 90 %) with its
-    interactions.
+    interactions (95 % equal-tailed replicate t intervals).
     """
     if top < 1:
         raise InputError(Problem("too small", got=top, allowed="at least 1", key="top"))
@@ -82,7 +82,8 @@ def driver_sentences(
         name = str(row["driver"].item())
         text = (
             f"{name} alone explains {percent_span(row, 'S1')} of the variance of {about}, "
-            f"{percent_span(row, 'ST')} with its interactions."
+            f"{percent_span(row, 'ST')} with its interactions ({100 * indices.attrs['interval_mass']:g} % "
+            f"{indices.attrs['interval_kind']} intervals)."
         )
         text += _rank(ranks, who["output"], name) + _swing(tornado, who["output"], name, unit)
         out.append(text + _action(actions, name))
@@ -158,7 +159,8 @@ def swing_text(row: pd.Series | Mapping[str, Any], unit: str = "") -> str:
     Parameters
     ----------
     row : Series or mapping
-        at_low, at_high, low_label, high_label.
+        at_low, at_high, low_label, high_label; with at_low_low, at_low_high, at_high_low, at_high_high,
+        interval_kind and interval_mass also the intervals of the means.
     unit : str
         Of the output.
 
@@ -169,10 +171,14 @@ def swing_text(row: pd.Series | Mapping[str, Any], unit: str = "") -> str:
     The mean goes from 1 (lowest 10%) to 2 GtCO2 (highest 10%).
     """
     ending = f" {unit}" if unit and unit != "1" else ""
-    return (
-        f"The mean goes from {short(row['at_low'])} ({row['low_label']}) to {short(row['at_high'])}{ending} "
-        f"({row['high_label']})."
-    )
+    low, high = str(row["low_label"]), str(row["high_label"])
+    told = ""
+    if "interval_mass" in row:
+        low += f"; {short(row['at_low_low'])} to {short(row['at_low_high'])}"
+        high += f"; {short(row['at_high_low'])} to {short(row['at_high_high'])}"
+        told = f", in brackets {100 * row['interval_mass']:g} % {row['interval_kind']} intervals"
+    ends = short(row["at_low"]), short(row["at_high"])
+    return f"The mean goes from {ends[0]} ({low}) to {ends[1]}{ending} ({high}){told}."
 
 
 def _action(table: pd.DataFrame | None, driver: str) -> str:

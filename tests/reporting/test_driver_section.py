@@ -128,11 +128,15 @@ def test_sentences_to_quote_hold_the_numbers_of_the_tables(page):
     # The means of the lowest and highest tenth of b are .05 and .95; 3 b + 1/2 goes from .65 to 3.35.
     swing = re.search(
         r"Growth rate, forests \(growth\), net removal until 2100 of “Mixed & broad”: the mean goes from "
-        r"([\d.]+) \(lowest 10 %\) to ([\d.]+) GtCO₂ \(highest 10 %\)",
+        r"([\d.]+) \(lowest 10 %; [\d.]+ to [\d.]+\) to ([\d.]+) GtCO₂ \(highest 10 %; [\d.]+ to [\d.]+\), "
+        r"in brackets 95 % equal-tailed Student t intervals\.",
         text,
     )
     assert float(swing[1]) == pytest.approx(0.65, abs=0.1)
     assert float(swing[2]) == pytest.approx(3.35, abs=0.1)
+    assert "with its interactions (95 % equal-tailed replicate t intervals)." in text
+    # Of what does nothing there is nothing to quote.
+    assert "Group maturity: alone" not in text
     # Who knows a chooses mixed above 1/2: in the lowest third trees, in the highest mixed.
     assert "lowest third: “Trees only”" in text
     assert "highest third: “Mixed & broad”" in text
@@ -147,6 +151,11 @@ def test_what_to_learn_first_is_a_table_with_an_honest_bracket(page, tables):
     # EVPPI of a: E[max(10 (a - 1/2), 0)] - max(0, 0) = 10/8.
     assert row["plug_in"] == pytest.approx(1.25, abs=0.1)
     assert "knowing everything would be worth" in text
+    # What does not act changes no choice, whichever portfolio is ahead in a third of its draws.
+    acting = tables["actions.csv"].query("acts")
+    assert acting["driver"].tolist() == ["cost__daccs"]
+    # Once in the sentence to quote and once in the table.
+    assert text.count("lowest third:") == 2
 
 
 def test_every_table_of_the_stage_is_named(run_dir, tables):

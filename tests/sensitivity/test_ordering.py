@@ -128,7 +128,10 @@ def test_sentences_carry_ranks_swings_and_actions(tmp_path):
     assert len(texts) == 2
     assert texts[0].startswith("c alone explains 81 % (8")
     assert "It leads in 100 % of replications of the analysis (95 % interval: rank 1)." in texts[0]
-    assert "GtCO2 (highest 10%)" in texts[0]
+    assert "GtCO2 (highest 10%; " in texts[0]
+    # Every interval in the sentence is said to be one: of what kind and mass.
+    assert "with its interactions (95 % equal-tailed replicate t intervals)." in texts[0]
+    assert "in brackets 95 % equal-tailed Student t intervals." in texts[0]
     assert "Learning it before choosing would be worth 0.1" in texts[0]
     assert "moved out by its 90 % Monte Carlo error): lowest third: safe;" in texts[0]
     assert "highest third: bold, against" in texts[0]
