@@ -218,13 +218,19 @@ def plot_responses(
                     at, part["mean"], yerr=np.abs(part[["low", "high"]].T - part["mean"].to_numpy()),
                     fmt="o", color=style.BLUE, ecolor=style.INK, capsize=3,
                 )  # fmt: skip
-                axes.set_xticks(at, style.wrapped(list(part["state"]), 12))
+                states = [str(state) for state in part["state"]]
+                # No word is broken: "strengthenin-g".
+                longest = max(len(word) for state in states for word in readable(state).split() or [""])
+                axes.set_xticks(at, style.wrapped(states, max(12, longest)))
                 axes.set_xlim(-0.5, len(part) - 0.5)
             else:
                 axes.fill_between(
                     part["at"], part["low"], part["high"], color=style.SKY, alpha=0.35, linewidth=0
                 )
                 axes.plot(part["at"], part["mean"], color=style.BLUE, marker="o", markersize=3)
+                # 0.000025, 0.000050, ... would run into each other.
+                axes.locator_params(axis="x", nbins=5)
+                axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4), useMathText=True)
             axes.set_xlabel(style.wrapped([readable(driver) + _of_driver(part)], 30)[0])
             style.light_grid(axes, "y")
         for axes in list(grid.flat)[len(picked) :]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -84,6 +86,21 @@ def test_responses_draw_curves_and_states(draws):
     assert "95 % equal-tailed Student t" in caption_of(figure)
     with pytest.raises(InputError, match="no such driver: got 'regimes'"):
         pictures.plot_responses(table, drivers=["regimes"])
+
+
+def test_labels_of_responses_are_apart_and_break_no_word(draws):
+    y, values = draws
+    policy = np.array(["declining", "strengthening", "passive_redundancy"])[np.arange(len(y)) % 3]
+    table = sensitivity.response_curves(y, {"capacity": 1e-4 * values["carbon_price"], "policy": policy})
+    figure = pictures.plot_responses(table)
+    figure.canvas.draw()
+    curve, states = figure.axes[:2]
+    words = {t.get_text() for t in states.get_xticklabels()}
+    assert words == {"declining", "strengthening", "passive\nredundancy"}
+    boxes = [t.get_window_extent() for t in curve.get_xticklabels() if t.get_text()]
+    inside = [box for box in boxes if curve.bbox.x0 - 1 <= (box.x0 + box.x1) / 2 <= curve.bbox.x1 + 1]
+    assert len(inside) >= 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(inside))
 
 
 def test_ranks_draw_shares_and_intervals(indices):
