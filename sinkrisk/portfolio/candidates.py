@@ -65,8 +65,9 @@ def load_portfolios(
     ------
     InputError
         Everything wrong with the file at once, with its row: unknown pathways, regions or periods,
-        shares that are negative or do not sum to 1, rows given twice, periods without shares, an
-        empty file; strategies of the world named beside strategies by region.
+        shares that are negative or do not sum to 1, rows given twice, periods without shares, a
+        portfolio with two names or two with one, an empty file; strategies of the world named
+        beside strategies by region.
 
     Examples
     --------
@@ -157,7 +158,26 @@ def plan_from_table(
     Raises
     ------
     InputError
-        As from `load_plans`; rows are counted from 1 after the header, as in a CSV.
+        As from `load_plans`; the header counts as row 1, as in a CSV.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> amounts = pd.DataFrame(
+    ...     {
+    ...         "pathway": ["daccs", "biochar"],
+    ...         "period": ["long_term", "long_term"],
+    ...         "planned": [1.0, 250.0],
+    ...         "unit": ["GtCO2/yr", "MtCO2/yr"],
+    ...     }
+    ... )
+    >>> plans = plan_from_table(amounts, portfolio="mine", name="My plan")
+    >>> plans.planned.sel(portfolio="mine", pathway=["daccs", "biochar"], period="long_term").values
+    array([1.  , 0.25])
+    >>> plan_table(plans)[["portfolio", "pathway", "period", "planned", "unit"]]
+      portfolio  pathway     period  planned      unit
+    0      mine    daccs  long_term     1.00  GtCO2/yr
+    1      mine  biochar  long_term     0.25  GtCO2/yr
     """
     known = plan_rows.known_names(pathways, periods, regions)
     found = Problems()

@@ -235,6 +235,22 @@ def summarise(
     -----
     sd is that of the distribution the draws stand for (no n - 1), so that a weight equals
     repetition.
+
+    Examples
+    --------
+    >>> measures = xr.DataArray(
+    ...     [[[3.0]], [[2.0]], [[1.0]], [[6.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased"],
+    ...         "criterion": ["durable_removal"],
+    ...         "direction": ("criterion", ["maximise"]),
+    ...         "unit": ("criterion", ["GtCO2"]),
+    ...     },
+    ... )
+    >>> told = summarise(measures, tail=0.75).sel(portfolio="phased", criterion="durable_removal")
+    >>> float(told.sel(statistic="mean")), float(told.sel(statistic="cvar"))  # the worst quarter
+    (3.0, 1.0)
     """
     found = Problems()
     if not 0.0 < level < 1.0:

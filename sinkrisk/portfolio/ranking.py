@@ -232,6 +232,23 @@ def rank(
     every draw meets the same number of weightings, which only lowers it, and draws from Sobol'
     points, which spread more evenly than independent ones, usually lower it further: it is
     conservative for them.
+
+    Examples
+    --------
+    >>> measures = xr.DataArray(
+    ...     [[[1.0, 20.0], [3.0, 10.0]], [[4.0, 30.0], [2.0, 60.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased", "daccs_only"],
+    ...         "criterion": ["durable_removal", "total_cost"],
+    ...         "direction": ("criterion", ["maximise", "minimise"]),
+    ...         "unit": ("criterion", ["GtCO2", "billion USD"]),
+    ...     },
+    ... )
+    >>> ranking = rank(measures, weights="uniform", criteria=["durable_removal", "total_cost"], rng=1)
+    >>> first = ranking.rank_acceptability.sel(portfolio="phased", rank=1)
+    >>> round(float(first), 3)  # better by both criteria in one draw of two
+    0.5
     """
     if isinstance(weights, RankSpec):
         criteria = weights.criteria if criteria is None else criteria
