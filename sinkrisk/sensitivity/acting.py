@@ -65,7 +65,7 @@ def action_table(
         The most worth learning first: driver, kind, S1, ST, ST_low, ST_high (NaN where not known),
         cross_fitted and plug_in (the bracket of the EVPPI), mc_error, floor, perfect, share_of_perfect,
         acts, winner (the choice without knowing), winners (the choice in each third or state, in words),
-        changes (whether it differs anywhere), unit.
+        changes (whether it differs anywhere, and the driver acts), unit.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def action_table(
     -----
     ST says what moves the outcome, the EVPPI (models.md 3.4) what would change the choice: a driver can
     have a large ST and be worth nothing to know. `acts` is that of `value_of_learning`, and False where
-    ST is exactly 0 in every output of `indices`: such a driver was seen to do nothing.
+    ST is exactly 0 in every output of `indices`: such a driver was seen to do nothing. `winners` are those
+    of the draws: which of them is ahead by more than its error is in `winners_by`.
 
     Examples
     --------
@@ -117,6 +118,8 @@ def action_table(
         winners=table["driver"].map(words),
         changes=table["driver"].map(changes),
     )
+    # Where two portfolios are close, chance alone puts another ahead in a third of the draws.
+    table["changes"] &= table["acts"]
     table = table.sort_values(["acts", "cross_fitted"], ascending=False, kind="stable", ignore_index=True)
     return table[
         [
