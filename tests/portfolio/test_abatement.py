@@ -202,3 +202,11 @@ def test_bad_arguments_are_named(further, message):
 def test_periods_are_those_asked_for():
     curves = portfolio.abatement_curves(build_drawn(5), prices=[100.0], period=PERIODS[1], region="world")
     assert curves["supply"].shape == (1, 1, 1, 4)
+
+
+def test_all_weight_on_one_draw_leaves_its_curve_and_no_band():
+    drawn = build_drawn(25, seed=11)
+    alone = portfolio.abatement_curves(drawn.isel(sample=[7]).drop_vars("probability"), prices=PRICES)
+    drawn["probability"] = "sample", (np.arange(25) == 7).astype(float)
+    sure = portfolio.abatement_curves(drawn, prices=PRICES)
+    np.testing.assert_allclose(sure["supply"], alone["supply"], rtol=1e-12, atol=1e-15)

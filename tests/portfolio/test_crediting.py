@@ -266,3 +266,18 @@ def test_bad_arguments_are_named(change, further, message):
         portfolio.credit_discounts(change(simple()), **further)
     with pytest.raises(InputError, match="level outside its range"):
         portfolio.exchange_rates(portfolio.credit_discounts(simple()), level=1.0)
+
+
+def test_the_table_weighs_draws():
+    """All weight on one draw: every statistic is that draw's value."""
+    rng = np.random.default_rng(6)
+    axes = {"factors": ("factor", ["durability"]), "charges": ("charge", ["process_energy"])}
+    discounts = xr.Dataset(
+        {n: (("sample", "pathway", d), rng.random((9, 2, 1))) for n, (d, _) in axes.items()}
+        | {"discount": (("sample", "pathway"), rng.random((9, 2)))}
+        | {"probability": ("sample", (np.arange(9) == 4).astype(float))},
+        coords={"pathway": ["daccs", "forests"]} | dict(axes.values()),
+    )
+    table = portfolio.credit_table(discounts).query("factor == 'discount'")
+    for name in ("mean", "median", "low", "high"):
+        np.testing.assert_allclose(table[name], discounts["discount"].values[4])

@@ -333,3 +333,19 @@ def test_a_fixed_course_chosen_among_equals_shows_no_optimism():
     # In sample about 3 standard errors of .1 each; out of sample 40 means of sd .1: 5 sd are .08.
     assert np.mean(inside) > 0.25
     assert abs(np.mean(worth)) < 0.08
+
+
+def test_flows_and_departures_weigh_draws():
+    game = random_game(n=300)
+    both, draws, names, periods = values_of(game, Rule(ess_min=5.0))
+    frame = adaptive_tables.Frame(names, periods, ["s0"], ["1"])
+    weight, choice = game.probability, draws["choice"].sel(policy="rolling").values
+    flows = adaptive_tables.flow_table(both, weight, frame).query("policy == 'rolling' and period == 'q0'")
+    for row in flows.itertuples():
+        pair = [names.index(row[4]), names.index(row.to)]
+        assert row.share == pytest.approx(weight @ (choice[:, :2] == pair).all(axis=1))
+    fixed = draws["choice"].sel(policy="fixed").values
+    decisions = adaptive_tables.decision_table(both, weight, frame).query("policy == 'rolling'")
+    assert decisions["departs"].tolist() == pytest.approx((weight @ (choice != fixed)).tolist())
+    # Weights that differ say something else than heads counted.
+    assert abs(weight @ (choice != fixed) - (choice != fixed).mean(axis=0)).max() > 1e-3

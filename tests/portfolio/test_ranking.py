@@ -210,3 +210,12 @@ def test_the_monte_carlo_error_counts_weighted_draws_by_what_they_are_worth():
 def test_bad_preferences_are_named(further, message):
     with pytest.raises(InputError, match=message):
         portfolio.rank(random_measures(), **further)
+
+
+def test_the_scale_weighs_draws():
+    """All weight on one draw: its portfolios alone set what scores 0 and 1."""
+    measures = random_measures(n=20)
+    _, scale = partial_values(measures, (np.arange(20) == 3).astype(float))
+    _, alone = partial_values(measures.isel(sample=[3]))
+    for name, ends in alone.items():
+        assert scale[name] == pytest.approx(ends)

@@ -10,7 +10,7 @@ from sinkrisk import portfolio
 from sinkrisk.errors import InputError
 from sinkrisk.portfolio.tracing import STEPS
 
-from .conftest import build_drawn
+from .conftest import build_drawn, full_drawn, random_plans
 from .made_outcomes import constant_outcomes
 
 YEARS = 76.0
@@ -151,3 +151,17 @@ def test_what_limits_capacity_weighs_draws_like_repetition():
     drawn["probability"] = "sample", np.full(30, 1.0 / 30)
     equal = portfolio.limiting_table(drawn).set_index(keys)["probability"]
     assert abs(equal - weighted).max() > 0.01
+
+
+def test_all_weight_on_one_draw_leaves_the_resources_it_uses():
+    drawn = full_drawn(24)
+    outcomes = portfolio.simulate(drawn, random_plans(drawn, 3))
+    sure = (np.arange(24) == 5).astype(float)
+    keys = ["portfolio", "period", "resource"]
+    weighted = portfolio.binding_table(outcomes, least=1e-9, probability=sure).set_index(keys)
+    one = outcomes.isel(sample=[5]).assign(probability=("sample", [1.0]))
+    alone = portfolio.binding_table(one, least=1e-9).set_index(keys)
+    for name in ("probability_binds", "mean", "low", "high", "share"):
+        np.testing.assert_allclose(weighted.loc[alone.index, name], alone[name], rtol=1e-12, atol=1e-15)
+    plain = portfolio.binding_table(outcomes, least=1e-9).set_index(keys)
+    assert abs(plain.loc[alone.index, "mean"] - alone["mean"]).max() > 0.0
