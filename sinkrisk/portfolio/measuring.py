@@ -111,8 +111,9 @@ def measure(
           of the first period, billion USD;
         - ``cost_per_durable_tonne``: the same cost undiscounted, of tonnes in any ledger, over
           ``durable_removal``; undefined where that is not positive;
-        - ``acceptance``: share of the tonnes planned within capacity and shared resources that
-          institutions do not hold back: deployed over deployed, withheld and reallocated;
+        - ``acceptance``: share of the tonnes that capacity and shared resources allow which
+          institutions do not hold back, 1 less withheld and reallocated over planned less limited
+          and scarce;
         - ``regional_equity``: 1 less the Gini index of tonnes captured per land region against its
           area (`criteria.evenness`);
         - ``reallocated_share``: tonnes that moved to other pathways under passive redundancy over
