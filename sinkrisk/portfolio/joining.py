@@ -123,5 +123,5 @@ def _unlike(part: xr.Dataset, first: xr.Dataset) -> list[str]:
         if "sample" in first[name].dims
         and "portfolio" not in first[name].dims
         and name in part.variables
-        and not part[name].variable.equals(first[name].variable)
+        and not xr.DataArray(part[name].variable).equals(xr.DataArray(first[name].variable))
     ]
