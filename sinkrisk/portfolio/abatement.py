@@ -112,8 +112,9 @@ def abatement_curves(
     -----
     Capacities are those of `capacity`, so that growth, the matching gate and suitability are in the
     curve; what pathways take from one another of a shared resource, learning and scarcity are not: it
-    is the curve that the first decision of a period meets, at today's costs. Supply at a price is not
-    price at a supply: the band is read across, at a given price.
+    is the curve that the first decision of a period meets, at today's costs. The price is that of a
+    tonne captured, as in `simulate`: one that counts costs the more, the fewer count. Supply at a price is
+    not price at a supply: the band is read across, at a given price.
 
     Examples
     --------
