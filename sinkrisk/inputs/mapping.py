@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
+from sinkrisk.arguments import Holding, checked
 from sinkrisk.errors import InputError, Problem
 from sinkrisk.inputs.blocks import SMALLEST, Floats, NetworkBlock
 from sinkrisk.rng import RandomSource, generator, seed_of
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
 ROWS = 1024
 """Rows computed at once: bounds the memory of intermediate arrays; results do not depend on it."""
 
+DRIVERS = Holding(origin="drivers come from sinkrisk.inputs.drivers")
+OWN = Holding(kind="Any")
+"""An argument of which the function says itself what is wrong."""
+
 SHOWN = 5
 """Offending rows or drivers named in a message."""
 
 
+@checked(drivers=DRIVERS, u=OWN)
 def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
     """Turn points of the unit cube into inputs of a simulation.
 
@@ -80,6 +86,7 @@ def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
     return drivers.label(out)
 
 
+@checked(drivers=DRIVERS, n=OWN)
 def sample(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.Dataset:
     """Draw inputs at n scrambled Sobol' points.
 
@@ -111,6 +118,7 @@ def sample(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.Dataset:
     return drawn
 
 
+@checked(drivers=DRIVERS, n=OWN)
 def network_states(drivers: Drivers, n: int, *, rng: RandomSource = None) -> xr.DataArray:
     """Return the states of all network nodes in the draws that `sample` makes of the same seed.
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sinkrisk.arguments import Holding, checked
 from sinkrisk.errors import InputError, Problem, did_you_mean
 from sinkrisk.inputs.blocks import Block
 
@@ -219,6 +220,12 @@ class Drivers:
         return str(self.table.to_html(index=False))
 
 
+@checked(
+    spec=Holding(origin="write inputs.InputsSpec(fixed={...})"),
+    budget=Holding(origin="a budget comes from sinkrisk.reconcile"),
+    network=Holding(origin="a network comes from sinkrisk.network.load"),
+    claims=Holding(columns=("pathway", "quantity"), origin="claims come from sinkrisk.load_claims"),
+)
 def drivers(
     spec: InputsSpec | None = None,
     *,

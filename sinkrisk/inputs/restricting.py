@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sinkrisk.arguments import Holding, checked
 from sinkrisk.errors import Problems, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ SPREAD: tuple[str, ...] = ("potential", "current_capacity", "experience")
 """Quantities of the whole world of which regions hold their share of a pathway's suitability."""
 
 
+@checked(
+    drawn=Holding(
+        variables=("suitability_share",),
+        dims=("sample", "region"),
+        origin="joint draws come from sinkrisk.inputs.sample",
+    )
+)
 def restrict(drawn: xr.Dataset, regions: Sequence[str]) -> xr.Dataset:
     """Return the joint draws of some regions, as if there were no others.
 

@@ -61,7 +61,7 @@ def test_wrong_regions_are_named(drawn):
         inputs.restrict(drawn, ["arid_zone"])
     with pytest.raises(InputError, match="named twice"):
         inputs.restrict(drawn, ["arid_zones", "arid_zones"])
-    with pytest.raises(InputError, match="a list of names"):
+    with pytest.raises(InputError, match="a list of texts"):
         inputs.restrict(drawn, "arid_zones")
     with pytest.raises(InputError, match=r"inputs.regions.*did you mean 'china_southwest'"):
         inputs.drivers(inputs.InputsSpec(regions=["china_southwst"]))
