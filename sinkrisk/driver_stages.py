@@ -278,7 +278,10 @@ def _single(
         return []
     acting = actions[actions["acts"]]
     if acting.empty:
-        return ["No single driver is worth learning before the choice: none stands out from a shuffled one."]
+        return [
+            "No single driver was seen to be worth learning before the choice: "
+            "none stands out from a shuffled one."
+        ]
     best = acting.iloc[0]
     return [f"Most worth learning is {best['driver']}. {sensitivity.worth_text(best)}"]
 

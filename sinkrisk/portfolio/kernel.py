@@ -97,7 +97,9 @@ def _compile(sources: str) -> Any:
             plans.world, plans.regional, plans.planned, plans.used, plans.bounds,
         )  # fmt: skip
         recipient, creditable, coupling, land = plans.recipient, plans.creditable, plans.coupling, plans.land
-        listed, moves, is_active = np.zeros(pathways, np.uintp), np.zeros(pathways, np.bool_), used[0].copy()
+        # Unsigned, so that an index is not first asked whether it counts from the end.
+        listed: Any = np.zeros(pathways, np.uintp)
+        moves, is_active = np.zeros(pathways, np.bool_), used[0].copy()
         needs, needed = np.zeros((pathways, resources), np.int64), np.zeros(pathways, np.int64)
         w, o = np.zeros((17, pathways, regions)), np.zeros((len(KERNEL_FLOWS), pathways, periods))
         shared, region = np.zeros((3, resources, regions)), np.zeros((3, regions))

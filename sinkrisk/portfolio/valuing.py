@@ -199,8 +199,8 @@ def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
     acting = table[table["acts"]]
     if acting.empty:
         return (
-            f"Of {len(table)} drivers none is worth learning before the choice: none stands out from a "
-            f"shuffled one. Knowing everything would be worth {perfect:.3g} {unit}."
+            f"Of {len(table)} drivers none was seen to be worth learning before the choice: none stands out "
+            f"from a shuffled one. Knowing everything would be worth {perfect:.3g} {unit}."
         )
     best = acting.iloc[0]
     estimates = [float(best[name]) for name in ("cross_fitted", "plug_in", "mc_error")]

@@ -207,7 +207,7 @@ def worth_text(row: pd.Series | Mapping[str, Any], *, level: float = 0.9) -> str
     against safe without knowing.
     """
     if not row["acts"]:
-        return "Learning it before choosing would not change the choice by more than chance would."
+        return "Learning it before choosing was not seen to change the choice by more than chance would."
     estimates = [float(row[name]) for name in ("cross_fitted", "plug_in", "mc_error")]
     low, high, crossed = bracket(*estimates, level=level)
     cross = (

@@ -105,7 +105,7 @@ def test_learning_finds_the_driver_that_moves_the_choice():
     assert "which cross: the first is 0.5, the second 0.4" in told
     assert "80% Monte Carlo" in told
     nothing = portfolio.value_of_learning(values, {"shuffled": drivers["shuffled"]}, rng=2)
-    assert "none is worth learning" in portfolio.learning_sentence(nothing)
+    assert "none was seen to be worth learning" in portfolio.learning_sentence(nothing)
 
 
 def test_outcomes_feed_the_value_of_learning():

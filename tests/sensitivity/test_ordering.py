@@ -135,7 +135,7 @@ def test_sentences_carry_ranks_swings_and_actions(tmp_path):
     assert "Learning it before choosing would be worth 0.1" in texts[0]
     assert "moved out by its 90 % Monte Carlo error): lowest third: safe;" in texts[0]
     assert "highest third: bold, against" in texts[0]
-    assert "would not change the choice by more than chance would" in texts[1]
+    assert "was not seen to change the choice by more than chance would" in texts[1]
     with pytest.raises(InputError, match="no such output"):
         driver_sentences(found, "2")
     with pytest.raises(InputError, match="too small"):
