@@ -152,7 +152,7 @@ def test_a_worth_is_told_with_its_error_and_says_when_its_estimates_cross():
     assert "would be worth 8.71 to 13.3 USD" in text
     assert "which cross: the first is 12, the second 10" in text
     assert "which cross" not in worth_text(row | {"cross_fitted": 9.0})
-    assert worth_text(row | {"acts": False}).startswith("Learning it before choosing would not change")
+    assert worth_text(row | {"acts": False}).startswith("Learning it before choosing was not seen to change")
 
 
 def test_what_cannot_be_ranked_is_refused():
