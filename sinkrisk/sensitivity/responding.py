@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 BINS = "equal-tailed Student t"
 SPLINE = "equal-tailed normal (HC3)"
+EVENTS = "Wilson score"
+"""Kind of the interval of a probability in a bin, a state or a tail."""
 
 
 @checked()
@@ -89,6 +91,7 @@ def response_curves(
     found.raise_if_any()
     assert outputs is not None
     parts = []
+    events = _events(outputs.values)
     for driver in read:
         if driver.kind == "states":
             way, name = "states", BINS
@@ -113,7 +116,7 @@ def response_curves(
                     "low": low[:, k],
                     "high": high[:, k],
                     "n": size,
-                    "interval_kind": name,
+                    "interval_kind": EVENTS if events[k] and way != "spline" else name,
                     "interval_mass": level,
                 }
             )
@@ -176,6 +179,7 @@ def tornado_table(
     assert outputs is not None
     data = outputs.values
     rows = []
+    events = _events(data)
     for driver in read:
         if driver.kind == "states":
             codes = np.asarray(driver.values)
@@ -210,7 +214,7 @@ def tornado_table(
                     "high_label": labels[1],
                     "swing": mean[last, k] - mean[first, k],
                     "tail": tail,
-                    "interval_kind": BINS,
+                    "interval_kind": EVENTS if events[k] else BINS,
                     "interval_mass": level,
                     "n": len(data),
                 }
@@ -243,8 +247,30 @@ def _classes(
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.sqrt(squares / (size - 1.0)[:, None] / size[:, None])
         reach = stats.t.ppf(0.5 + level / 2, np.maximum(size - 1.0, 1.0))[:, None] * error
-    reach[size < 2] = np.nan
-    return member.T @ x / size, mean, mean - reach, mean + reach, size.astype(np.intp)
+    low, high = mean - reach, mean + reach
+    events = _events(y)
+    low[:, events], high[:, events] = _wilson(mean[:, events], size[:, None], level)
+    low[size < 2] = high[size < 2] = np.nan
+    return member.T @ x / size, mean, low, high, size.astype(np.intp)
+
+
+def _events(y: Floats) -> NDArray[np.bool_]:
+    """Say which outputs are events: 1 where they happened, 0 where not."""
+    return np.asarray(((y == 0.0) | (y == 1.0)).all(axis=0))
+
+
+def _wilson(share: Floats, size: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return Wilson's (1927) interval of a probability, which never leaves 0 to 1."""
+    from scipy import stats
+
+    square = stats.norm.ppf(0.5 + level / 2) ** 2 / size
+    middle = share + square / 2.0
+    half = np.sqrt(square * (share * (1.0 - share) + square / 4.0))
+    # Rounding may leave 1 + 2e-16.
+    return (
+        np.maximum((middle - half) / (1.0 + square), 0.0),
+        np.minimum((middle + half) / (1.0 + square), 1.0),
+    )
 
 
 def _spline(
@@ -275,4 +301,9 @@ def _spline(
         reach[:, k] = np.sqrt(np.maximum(np.einsum("pf,fg,pg->p", influence, middle, influence), 0.0))
     reach *= stats.norm.ppf(0.5 + level / 2)
     mean = shown @ solved
-    return at, mean, mean - reach, mean + reach, np.full(len(at), len(x))
+    low_mean, high_mean = mean - reach, mean + reach
+    # A curve through events may leave 0 to 1 though their probability cannot.
+    events = _events(y)
+    for curve in (mean, low_mean, high_mean):
+        curve[:, events] = np.clip(curve[:, events], 0.0, 1.0)
+    return at, mean, low_mean, high_mean, np.full(len(at), len(x))

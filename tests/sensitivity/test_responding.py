@@ -115,3 +115,33 @@ def test_intervals_of_the_outer_states_hold_though_they_were_chosen_by_their_mea
         row = tornado_table(g.standard_normal(600), {"state": g.integers(6, size=600)}).iloc[0]
         held += [row["at_low_low"] <= 0 <= row["at_low_high"], row["at_high_low"] <= 0 <= row["at_high_high"]]
     assert (held >= 180).all(), held
+
+
+def test_probabilities_have_intervals_that_stay_between_nought_and_one():
+    g = np.random.default_rng(11)
+    x = g.random(400)
+    always = np.where(x > 0.3, 1.0, (g.random(400) < 0.5).astype(float))
+    curve = response_curves(always, {"x": x}, points=10)
+    assert set(curve["interval_kind"]) == {"Wilson score"}
+    last = curve.iloc[-1]
+    # Wilson (1927) for 40 of 40, by hand: n / (n + z^2) to 1.
+    assert (last["mean"], last["n"]) == (1.0, 40)
+    assert last["low"] == pytest.approx(40 / (40 + 1.959964**2), rel=1e-6)
+    assert last["high"] == pytest.approx(1.0)
+    swing = tornado_table(always, {"x": x}, tail=0.1).iloc[0]
+    assert swing["interval_kind"] == "Wilson score"
+    assert swing["at_high_high"] <= 1.0
+    smooth = response_curves(always, {"x": x}, kind="spline")
+    assert smooth[["mean", "low", "high"]].to_numpy().max() <= 1.0
+    assert smooth["interval_kind"].tolist()[0] == "equal-tailed normal (HC3)"
+
+
+def test_wilson_intervals_cover_a_probability_near_one():
+    """400 sets of 60 draws at .97; coverage below .90 has a false-alarm rate under 1e-4 at 95 %."""
+    g = np.random.default_rng(12)
+    held = 0
+    for _ in range(400):
+        y = (g.random(60) < 0.97).astype(float)
+        row = response_curves(y, {"state": np.full(60, "all")}, kind="bins").iloc[0]
+        held += row["low"] <= 0.97 <= row["high"]
+    assert held / 400 >= 0.90
