@@ -177,8 +177,10 @@ def adapt(
     target year, so that greedy decisions before it do not see it.
 
     Intervals are over draws, with what was chosen on either half held. For a signal that says nothing,
-    90 % intervals of the gain lay above nought in 5 % and below in 6 % of 300 simulated problems. Draws at
-    Sobol' points are spread more evenly than random ones: intervals are then rather too wide.
+    90 % intervals of the gain lay above nought in 5 % and below in 6 % of 300 simulated problems, in
+    another kind of problem (800 draws) in 7.0 and 7.7 %: rather narrow, for each half chooses for the
+    other. Draws at Sobol' points are spread more evenly than random ones: intervals are then rather too
+    wide.
 
     Examples
     --------
