@@ -59,6 +59,9 @@ def find_input_problems(drawn: xr.Dataset) -> Problems:
     if not (length > 0).all() or not np.allclose(start[1:], (start + length)[:-1]):
         listed = ", ".join(f"[{a:g}, {a + n:g})" for a, n in zip(start, length, strict=True))
         found.add("periods must follow each other without gap or overlap", got=listed, key="period")
+    if "experience" not in drawn and "learning_rate" in drawn and (drawn["learning_rate"] > 0.0).any():
+        hint = "add experience (sample, pathway), GtCO2 captured so far: years of current_capacity, say"
+        found.add("learning needs the experience it starts from", key="experience", hint=hint)
     _check_resources(found, drawn)
     _check_couplings(found, drawn)
     return found

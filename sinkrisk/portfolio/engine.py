@@ -196,9 +196,6 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
         "kept": kept.kept, "filled": kept.filled, "fast_kept": kept.fast_kept, "fast_filled": kept.fast_filled
     }  # fmt: skip
     removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
-    experience = get("experience")
-    if "experience" not in block:
-        experience = get("current_capacity") * variables.EXPERIENCE_YEARS
     paths = {
         "removal": removal,
         "avoided": avoided,
@@ -209,7 +206,7 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
         "cost": get("cost"),
         "energy": get("energy"),
         "learning": np.log2(1.0 - get("learning_rate")),
-        "experience": experience,
+        "experience": get("experience"),
         "cost_floor": get("cost_floor"),
         "scarcity": get("scarcity"),
         "foregone": get("foregone_regrowth"),

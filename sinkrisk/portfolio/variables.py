@@ -74,7 +74,7 @@ OPTIONAL: dict[str, Variable] = {
     "additionality": Variable(_P, high=1.0, neutral=1.0),
     "efficiency": Variable(_P, high=1.0, neutral=1.0),
     "learning_rate": Variable(_P, high=0.99, neutral=0.0),
-    # Neutral experience follows from today's capacity: `EXPERIENCE_YEARS` of it.
+    # Learning needs it: `checking` refuses a learning rate without.
     "experience": Variable(_P, "GtCO2", neutral=0.0),
     "cost_floor": Variable(_P, high=1.0, neutral=0.0),
     "scarcity": Variable(_P, neutral=0.0),
@@ -94,9 +94,6 @@ OPTIONAL: dict[str, Variable] = {
 }
 
 INPUTS: dict[str, Variable] = REQUIRED | OPTIONAL
-
-EXPERIENCE_YEARS = 10.0
-"""Years of today's capture that stand in for the experience of a pathway that states none."""
 
 RESOURCES: dict[str, str] = {
     "land": "Mha",

@@ -14,8 +14,9 @@ PASSIVE, COLLAPSE = 2, 3
 LAST = 2201.0
 
 NEUTRAL = {
-    "years_per_trl": 0.0, "additionality": 1.0, "efficiency": 1.0, "learning_rate": 0.0, "cost_floor": 0.0,
-    "scarcity": 0.0, "grid_intensity": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0, "non_co2_young": 0.0,
+    "years_per_trl": 0.0, "additionality": 1.0, "efficiency": 1.0, "learning_rate": 0.0, "experience": 0.0,
+    "cost_floor": 0.0, "scarcity": 0.0, "grid_intensity": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0,
+    "non_co2_young": 0.0,
     "non_co2_fade": np.inf, "fast_share": 0.0, "fast_half_life": np.inf, "saturation_years": np.inf,
     "hazard_exponent": 0.0, "shock_severity": 1.0, "late_hazard": 0.0, "setback": 0.0,
     "verification_delay": 0.0,
@@ -60,8 +61,6 @@ def _prepare(drawn: xr.Dataset) -> xr.Dataset:
     for name, value in NEUTRAL.items():
         if name not in d:
             d[name] = value
-    if "experience" not in d:
-        d["experience"] = 10.0 * d["current_capacity"]
     kinds = [str(text).split(";") for text in d["classes"].values]
     nature = xr.DataArray(
         ["nature" in own for own in kinds], dims="pathway", coords={"pathway": d["pathway"]}

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import integrate
 
 from sinkrisk import portfolio
+from sinkrisk.errors import InputError
 from sinkrisk.portfolio import engine, gate
 from sinkrisk.portfolio.variables import RESOURCES
 
@@ -192,10 +193,10 @@ def test_learning_over_periods_down_to_the_floor():
     # A doubling of experience is what the rate speaks of.
     doubled = with_path(simple_drawn("daccs"), learning_rate=0.2, experience=5.0)
     assert float(run(doubled, {"p": {"daccs": 1.0}}).sel(pathway="daccs")["cost"][0]) == pytest.approx(80.0)
-    # Ten years of today's capture stand in for experience: 100 Gt.
+    # Without experience there is nothing to double: told, where it was forgotten; nought, where it is said.
     standing = with_path(simple_drawn("daccs"), learning_rate=0.2)
-    first = float(run(standing, {"p": {"daccs": 1.0}}).sel(pathway="daccs")["cost"][0])
-    assert first == pytest.approx(100.0 * 1.05 ** np.log2(0.8))
+    with pytest.raises(InputError, match=r"'experience': learning needs the experience.*add experience"):
+        run(standing, {"p": {"daccs": 1.0}})
     none = run(with_path(standing, experience=0.0), {"p": {"daccs": 1.0}}).sel(pathway="daccs")
     np.testing.assert_allclose(none["cost"], 100.0)
 
