@@ -96,6 +96,8 @@ def state_shares(
             raise InputError(Problem("dims of states", got=states.dims, allowed=("sample", "node")))
         states = {str(node): states.sel(node=node).values for node in states["node"].values}
     known = [str(name) for name in states]
+    if nodes is not None and not len(nodes):
+        found.add("no node to look at", got=nodes, allowed="names, or None for all", key="nodes")
     for node in nodes if nodes is not None else ():
         if node not in known:
             found.add("no such node among the states", got=node, allowed=known, key="nodes")

@@ -96,7 +96,9 @@ def value_of_observing(
     known = [str(name) for name in states["node"].values]
     wanted_nodes = known if nodes is None else [nodes] if isinstance(nodes, str) else list(nodes)
     if not wanted_nodes:
-        raise InputError(Problem("no node to observe", got=wanted_nodes, allowed="names, or None for all"))
+        raise InputError(
+            Problem("no node to observe", got=wanted_nodes, allowed="names, or None for all", key="nodes")
+        )
     for node in wanted_nodes:
         if node not in known:
             near = difflib.get_close_matches(str(node), known, n=5, cutoff=0.5) or known[:5]

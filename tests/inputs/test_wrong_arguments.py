@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from sinkrisk import inputs
-from sinkrisk.errors import SinkriskError
+from sinkrisk import inputs, network
+
+from ..wrong_objects import faults
 
 WRONG = {
     "None": None, "half": 1.5, "minus": -1, "text": "beccs", "numbers": [1, 2], "names": ["a"], "nothing": [],
@@ -24,30 +24,28 @@ WRONG = {
 @pytest.fixture(scope="module")
 def calls():
     drivers = inputs.drivers(inputs.InputsSpec(budget=False, network=False))
+    region = network.load(regions=["north_america"])
+    whole = inputs.drivers(inputs.InputsSpec(budget=False, regions=["north_america"]), network=region)
     return {
         "drivers": {},
-        "network_states": {"drivers": drivers, "n": 4, "rng": 1},
+        "network_states": {"drivers": whole, "n": 4, "rng": 1},
         "restrict": {"drawn": inputs.sample(drivers, 4, rng=1), "regions": ["north_america"]},
         "sample": {"drivers": drivers, "n": 4, "rng": 1},
         "transform": {"drivers": drivers, "u": np.full((1, len(drivers)), 0.5)},
     }
 
 
+FITTING: dict[str, tuple[str, ...]] = {}
+
 FUNCTIONS = [name for name in inputs.__all__ if inspect.isfunction(getattr(inputs, name))]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+def test_right_arguments_work(name, calls):
+    getattr(inputs, name)(**calls[name])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_wrong_objects_are_named_or_work(name, calls):
-    function = getattr(inputs, name)
-    faults = []
-    for argument in inspect.signature(function).parameters:
-        for kind, value in WRONG.items():
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    function(**calls[name] | {argument: value})
-            except SinkriskError:
-                pass
-            except Exception as error:
-                faults.append(f"{argument}={kind}: {type(error).__name__}: {str(error)[:90]}")
-    assert not faults, "\n".join(faults)
+    found = faults(getattr(inputs, name), calls[name], WRONG, FITTING)
+    assert not found, "\n".join(found)

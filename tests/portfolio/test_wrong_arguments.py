@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ import xarray as xr
 
 import sinkrisk
 from sinkrisk import portfolio, risk
-from sinkrisk.errors import SinkriskError
 
+from ..wrong_objects import faults
 from .conftest import full_drawn, random_plans
 
 TARGET = {"net_removal": 60.0, "unit": "GtCO2", "year": 2100}
@@ -160,23 +159,5 @@ FITTING = {
 @pytest.mark.parametrize(("room", "name"), FUNCTIONS, ids=[name for _, name in FUNCTIONS])
 def test_wrong_objects_are_named_or_work(room, name, world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    function = getattr(room, name)
-    faults = []
-    for argument, parameter in inspect.signature(function).parameters.items():
-        for kind, value in world.wrong.items():
-            given = world.calls[name] | {argument: value}
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    function(**given)
-            except SinkriskError as error:
-                fitting = [
-                    k for word, kinds in FITTING.items() if word in parameter.annotation for k in kinds
-                ]
-                if argument not in str(error) and kind not in fitting:
-                    faults.append(f"{argument}={kind}: not named: {str(error)[:90]}")
-            except OSError:
-                pass
-            except Exception as error:
-                faults.append(f"{argument}={kind}: {type(error).__name__}: {str(error)[:90]}")
-    assert not faults, "\n".join(faults)
+    found = faults(getattr(room, name), world.calls[name], world.wrong, FITTING)
+    assert not found, "\n".join(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from scipy import stats
 
 from sinkrisk import sensitivity
 from sinkrisk.errors import SinkriskError
+
+from ..wrong_objects import faults
 
 
 def total(x: np.ndarray) -> xr.DataArray:
@@ -88,6 +89,15 @@ def world() -> World:
     return World()
 
 
+FITTING: dict[str, tuple[str, ...]] = {
+    "Dataset": ("dataset", "indices"), "DataArray": ("array", "values", "states", "measures"),
+    "ArrayLike": ("frame", "array", "numpy", "numbers", "half", "minus", "true", "nothing", "words",
+                  "values", "states", "measures", "ranks", "nan"),
+    "Mapping": ("mapping", "letters", "empty", "dataset", "indices"), "Sequence": ("nothing", "names", "words"),
+    "str": ("text",), "Any": ("mapping", "letters", "dataset", "indices"),
+}  # fmt: skip
+"""Annotation -> kinds that are right for it: what is wrong with their content is said of that content."""
+
 FUNCTIONS = [name for name in sensitivity.__all__ if inspect.isfunction(getattr(sensitivity, name))]
 
 
@@ -103,22 +113,8 @@ def test_right_arguments_work(name, world):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_wrong_objects_are_named_or_work(name, world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    function = getattr(sensitivity, name)
-    faults = []
-    for argument, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            continue
-        for kind, value in world.wrong.items():
-            given = world.calls[name] | {argument: value}
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    function(**given)
-            except SinkriskError:
-                pass
-            except Exception as error:
-                faults.append(f"{argument}={kind}: {type(error).__name__}: {str(error)[:90]}")
-    assert not faults, "\n".join(faults)
+    found = faults(getattr(sensitivity, name), world.calls[name], world.wrong, FITTING)
+    assert not found, "\n".join(found)
 
 
 UNIFORM = {name: stats.uniform(0, 1) for name in ("a", "b", "c")}
@@ -183,3 +179,8 @@ def test_a_series_without_any_index_claims_no_stable_ranks():
 def test_what_has_no_gaussian_shapley(covariance, coefficients, text):
     with pytest.raises(SinkriskError, match=text):
         sensitivity.gaussian_shapley(covariance, coefficients)
+
+
+def test_no_nodes_are_told_as_no_nodes(world):
+    with pytest.raises(SinkriskError, match=r"'nodes': no node to look at: got \[\]"):
+        sensitivity.state_shares(**world.calls["state_shares"], nodes=[])
