@@ -94,7 +94,8 @@ FITTING: dict[str, tuple[str, ...]] = {
     "ArrayLike": ("frame", "array", "numpy", "numbers", "half", "minus", "true", "nothing", "words",
                   "values", "states", "measures", "ranks", "nan"),
     "Mapping": ("mapping", "letters", "empty", "dataset", "indices"),
-    "Sequence": ("nothing", "names", "words"), "str": ("text",), "Any": ("mapping", "letters", "dataset", "indices"),
+    "Sequence": ("nothing", "names", "words"), "str": ("text",),
+    "Any": ("mapping", "letters", "dataset", "indices"),
 }  # fmt: skip
 """Annotation -> kinds that are right for it: what is wrong with their content is said of that content."""
 
