@@ -142,7 +142,7 @@ def _weights(drawn: xr.Dataset) -> Floats:
 
 
 def _median(ordered: Floats, mass: Floats) -> float:
-    """Return the median of sorted values with their cumulative weights: as if draws were repeated."""
+    """Return the median of sorted values with their cumulative weights: the rule of `risk.quantile`."""
     half, slack = 0.5 * mass[-1], 1e-12 * mass[-1]
     low, high = np.searchsorted(mass, [half - slack, half + slack], side="left")
     return float(0.5 * (ordered[low] + ordered[high]))

@@ -198,9 +198,14 @@ def cvar(
     return _number_or_array(sign * (anchor + (beyond * excess).sum(axis=-1) / total) + 0.0)
 
 
+def _at_steps(ordered: Floats, low: NDArray[np.intp], high: NDArray[np.intp]) -> Floats:
+    """Return the middle of two order statistics on the last axis; of one with itself, exactly that."""
+    return np.asarray(0.5 * ordered[..., low] + 0.5 * ordered[..., high])
+
+
 @checked()
 def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = None) -> Floats:
-    """Return weighted quantiles that interpolate between draws.
+    """Return quantiles of the distribution that puts its probability on each draw.
 
     Parameters
     ----------
@@ -213,8 +218,9 @@ def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = N
     Returns
     -------
     ndarray, (...,) + mass.shape
-        For equal probabilities Hazen's rule: draw k of n sits at probability ``(k - 1/2) / n``;
-        with probabilities each draw sits at the middle of its own step, the same rule.
+        The smallest draw l with ``F(l) >= mass``; where a step of F ends just there, the middle of this
+        draw and the next (type 2 of Hyndman and Fan 1996). So a draw of probability k / n counts as k of
+        n equal draws, one of probability zero does not exist, and turning signs turns the quantiles.
 
     Raises
     ------
@@ -225,22 +231,28 @@ def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = N
     --------
     >>> quantile([1.0, 2.0, 3.0, 4.0], [0.25, 0.5])
     array([1.5, 2.5])
+    >>> quantile([1.0, 2.0, 7.0], 0.5, probability=[0.25, 0.25, 0.5])
+    array(4.5)
     """
     values, weight = check_draws(x, probability)
     wanted = np.asarray(mass, dtype=float)
     if not np.all((wanted >= 0.0) & (wanted <= 1.0)):
         raise InputError(Problem("quantile outside its range", got=wanted.tolist(), allowed="0 .. 1"))
+    below, above = wanted.ravel() - PROBABILITY_SLACK, wanted.ravel() + PROBABILITY_SLACK
     if weight is None:
-        return np.moveaxis(
-            np.asarray(np.quantile(values, wanted, axis=-1, method="hazen")),
-            range(wanted.ndim),
-            range(values.ndim - 1, values.ndim - 1 + wanted.ndim),
-        )
+        n = values.shape[-1]
+        low = np.clip(np.ceil(n * below) - 1.0, 0.0, n - 1.0).astype(np.intp)
+        high = np.clip(np.floor(n * above), 0.0, n - 1.0).astype(np.intp)
+        ordered = np.partition(values, np.union1d(low, high), axis=-1)
+        return _at_steps(ordered, low, high).reshape(values.shape[:-1] + wanted.shape)
     flat = values.reshape(-1, values.shape[-1])[:, weight > 0.0]
     each = weight[weight > 0.0]
     out = np.empty((flat.shape[0], wanted.size))
     for i, row in enumerate(flat):
         order = np.argsort(row, kind="stable")
-        step = each[order]
-        out[i] = np.interp(wanted.ravel(), np.cumsum(step) - step / 2.0, row[order])
+        cumulative = np.cumsum(each[order])
+        last = len(order) - 1
+        low = np.minimum(np.searchsorted(cumulative, below, side="left"), last)
+        high = np.minimum(np.searchsorted(cumulative, above, side="right"), last)
+        out[i] = _at_steps(row[order], low, high)
     return out.reshape(values.shape[:-1] + wanted.shape)

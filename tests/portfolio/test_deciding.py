@@ -60,7 +60,8 @@ def test_table_equals_the_numerics_on_random_outcomes():
 def test_weights_equal_repetition():
     values = make_values(np.random.default_rng(3).normal(size=(30, 3)))
     counts = np.random.default_rng(4).integers(1, 4, 30)
-    exact = ["mean", "value_at_risk", "cvar", "expected_regret", "cvar_regret", "probability_best"]
+    exact = ["mean", "low", "high", "value_at_risk", "cvar", "expected_regret", "cvar_regret"]
+    exact += ["probability_best"]
     weighted = portfolio.compare_portfolios(values, probability=counts / counts.sum())
     repeated = portfolio.compare_portfolios(values.isel(sample=np.repeat(np.arange(30), counts)))
     assert weighted["portfolio"].tolist() == repeated["portfolio"].tolist()

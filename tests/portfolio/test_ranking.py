@@ -219,3 +219,18 @@ def test_the_scale_weighs_draws():
     _, alone = partial_values(measures.isel(sample=[3]))
     for name, ends in alone.items():
         assert scale[name] == pytest.approx(ends)
+
+
+def test_weights_equal_repetition():
+    measures = random_measures(30)
+    counts = np.random.default_rng(2).integers(0, 4, 30)
+    weight, repeated = counts / counts.sum(), measures.isel(sample=np.repeat(np.arange(30), counts))
+    scores, scale = partial_values(measures, probability=weight)
+    plain, same_scale = partial_values(repeated)
+    assert {name: list(ends) for name, ends in scale.items()} == {n: list(e) for n, e in same_scale.items()}
+    np.testing.assert_array_equal(np.repeat(scores, counts, axis=0), plain)
+    # With one criterion no preferences are drawn.
+    one = portfolio.rank(measures, probability=weight, criteria=["removal"], rng=1)
+    two = portfolio.rank(repeated, criteria=["removal"], rng=1)
+    for name in ("rank_acceptability", "pairwise", "confidence"):
+        np.testing.assert_allclose(one[name], two[name], rtol=1e-9, atol=1e-12, err_msg=name)

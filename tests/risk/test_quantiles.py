@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -78,6 +81,10 @@ def test_weights_equal_repetition(x, counts, level, low):
     assert risk.value_at_risk(x, level, **weighted) == risk.value_at_risk(
         repeated, level, direction=direction
     )
+    masses = [0.0, level, 1.0 - level, 1.0]
+    np.testing.assert_array_equal(
+        risk.quantile(x, masses, probability=weighted["probability"]), risk.quantile(repeated, masses)
+    )
 
 
 @given(draws, levels, st.floats(0.01, 100.0), st.floats(-1e4, 1e4))
@@ -107,6 +114,26 @@ def test_cvar_solves_the_minimisation_that_defines_it(x, level):
     # The minimum of a convex piecewise linear function lies at one of the draws.
     objective = x + np.maximum(x[:, None] - x[None, :], 0.0).mean(axis=0) / (1.0 - level)
     assert risk.cvar(x, level) == pytest.approx(objective.min(), abs=1e-7 * (1.0 + np.abs(x).max()))
+
+
+@given(draws, st.integers(0, 60), st.integers(1, 60))
+def test_quantiles_are_type_2_of_hyndman_and_fan(x, part, whole):
+    # Fractions hit the ends of steps, where the rule takes the middle of two draws.
+    mass = min(part, whole) / whole
+    steps, ordered = Fraction(min(part, whole), whole) * len(x), np.sort(x)
+    last = len(x) - 1
+    low, high = max(math.ceil(steps) - 1, 0), min(math.floor(steps), last)
+    assert risk.quantile(x, mass) == 0.5 * ordered[low] + 0.5 * ordered[high]
+    np.testing.assert_array_equal(risk.quantile(x, mass), -risk.quantile(-x, 1.0 - mass))
+
+
+def test_quantiles_of_unequal_weights_by_hand():
+    x, weight = [7.0, 1.0, 3.0, 99.0], [0.5, 0.2, 0.3, 0.0]
+    masses = [0.0, 0.1, 0.2, 0.35, 0.5, 0.51, 1.0]
+    np.testing.assert_array_equal(
+        risk.quantile(x, masses, probability=weight), [1.0, 1.0, 2.0, 3.0, 5.0, 7.0, 7.0]
+    )
+    assert np.isposinf(risk.quantile([0.0, np.inf, np.inf], 0.9))
 
 
 def test_quantiles_with_equal_weights_equal_those_without():
