@@ -1,23 +1,24 @@
 """From captures to accounts: losses, cost, energy, ledgers, stores, side effects, credits
 
-Steps of the kernel for one sample, portfolio and period, in the order they are taken; the model is
-written down in `engine.simulate_block`, the rows in `rows`. Not cached by numba by themselves: see
-`kernel`.
+Steps of the kernel for one tile of samples, one portfolio and one period, in the order they are taken; the
+model is written down in `engine.simulate_block`, the rows in `rows`, the form of the loops in `allotting`.
+Not cached by numba by themselves: see `kernel`.
 """
 
 from __future__ import annotations
 
-import math
-
 import numba
 import numpy as np
 
+from sinkrisk.portfolio.allotting import any_positive
+from sinkrisk.portfolio.elementary import exp, expm1, power
 from sinkrisk.portfolio.rows import (
     AGE,
     AVOIDED,
     BASE,
     BEFORE,
     CAPTURED,
+    CHANGE,
     COST,
     COST_FLOOR,
     COSTS,
@@ -28,10 +29,13 @@ from sinkrisk.portfolio.rows import (
     DELAY,
     DEPLOYED,
     DURABLE,
+    EMISSION,
     ENERGIES,
     ENERGY,
     EXPERIENCE,
+    EXPONENT,
     FADE,
+    FALL,
     FAST,
     FAST_FILLED,
     FAST_KEPT,
@@ -39,9 +43,11 @@ from sinkrisk.portfolio.rows import (
     FILLED,
     FOREGONE,
     FOREGONE_SHARE,
+    FRESH,
     FULLNESS,
     GAIN,
     GOING,
+    GROSS,
     HELD,
     IN_USE,
     KEPT,
@@ -54,6 +60,7 @@ from sinkrisk.portfolio.rows import (
     MOVED,
     NET,
     NON_CO2,
+    PAID,
     PROCESS,
     RATE,
     REALLOCATED,
@@ -63,6 +70,7 @@ from sinkrisk.portfolio.rows import (
     SATURATED,
     SCARCE,
     SCARCITY,
+    SLOPE,
     SLOW,
     STEADY,
     STORED,
@@ -71,6 +79,7 @@ from sinkrisk.portfolio.rows import (
     TO_REMOVAL,
     TO_UTILISED,
     UNCOUNTED,
+    UNIT,
     UNIT_COST,
     UNIT_ENERGY,
     USE,
@@ -84,116 +93,141 @@ from sinkrisk.portfolio.rows import (
 )
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def deploy(f: int, q: int, active: Ints, planned: Floats, w: Floats, o: Floats) -> None:
-    """State what became of plans, summed over regions: deployed, moved, and why the rest was lost."""
+@numba.njit(nogil=True, error_model="numpy")
+def list_stores(
+    cell: Floats, path: Floats, bounded: Flags, ageing: Flags, keeping: Flags, lanes: int
+) -> None:
+    """Say of each pathway, in some sample, that stores fill up, that effects age, that it removes at all."""
+    for p in range(bounded.shape[0]):
+        bounded[p] = False
+        for r in range(cell.shape[2]):
+            bounded[p] = bounded[p] or any_positive(cell[0, p, r], FULLNESS, lanes)
+        ageing[p] = keeping[p] = False
+        for k in range(lanes):
+            ageing[p] = ageing[p] or path[0, p, YOUNG + k] != 0.0
+            keeping[p] = keeping[p] or path[0, p, TO_REMOVAL + k] * path[0, p, COUNTED + k] > 0.0
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def deploy(
+    f: int, q: int, active: Ints, planned: Floats, cell: Floats, path: Floats, w: Floats, o: Floats,
+    lanes: int,
+) -> None:  # fmt: skip
+    """State what became of plans, and the energy of captures, summed over regions."""
     for i in range(active.shape[0]):
         p = active[i]
-        base, going, held, cut, moved, gain = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for r in range(w.shape[2]):
-            base += w[BASE, p, r]
-            going += w[GOING, p, r]
-            held += w[HELD, p, r]
-            cut += w[CUT, p, r]
-            moved += w[MOVED, p, r]
-            gain += w[GAIN, p, r]
-        # Rounding may leave -1e-17 where nothing is lost.
-        limited = max(planned[f, q, p] - base, 0.0)
-        withheld = max(held - moved, 0.0)
-        o[DEPLOYED, p, q] = going
-        o[REALLOCATED, p, q] = moved
-        o[RECEIVED, p, q] = gain
-        o[LIMITED, p, q] = limited
-        o[SCARCE, p, q] = cut
-        o[WITHHELD, p, q] = withheld
-        o[LOST, p, q] = limited + cut + withheld
+        plan = planned[f, q, p]
+        for k in range(lanes):
+            o[p, q, DEPLOYED + k] = 0.0
+            o[p, q, REALLOCATED + k] = 0.0
+            o[p, q, RECEIVED + k] = 0.0
+            o[p, q, LIMITED + k] = 0.0
+            o[p, q, SCARCE + k] = 0.0
+            o[p, q, WITHHELD + k] = 0.0
+            o[p, q, ENERGY + k] = 0.0
+            o[p, q, PROCESS + k] = 0.0
+        for r in range(w.shape[1]):
+            for k in range(lanes):
+                taken = path[q, p, UNIT_ENERGY + k] * w[p, r, CAPTURED + k] * w[p, r, ENERGIES + k]
+                o[p, q, DEPLOYED + k] += w[p, r, GOING + k]
+                o[p, q, REALLOCATED + k] += w[p, r, MOVED + k]
+                o[p, q, RECEIVED + k] += w[p, r, GAIN + k]
+                o[p, q, LIMITED + k] += w[p, r, BASE + k]
+                o[p, q, SCARCE + k] += w[p, r, CUT + k]
+                o[p, q, WITHHELD + k] += w[p, r, HELD + k]
+                o[p, q, ENERGY + k] += taken
+                o[p, q, PROCESS + k] += taken * cell[q, p, r, EMISSION + k]
+        for k in range(lanes):
+            # Rounding may leave -1e-17 where nothing is lost.
+            limited = max(plan - o[p, q, LIMITED + k], 0.0)
+            withheld = max(o[p, q, WITHHELD + k] - o[p, q, REALLOCATED + k], 0.0)
+            o[p, q, LIMITED + k] = limited
+            o[p, q, WITHHELD + k] = withheld
+            o[p, q, LOST + k] = limited + o[p, q, SCARCE + k] + withheld
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _unit_cost(p: int, q: int, path: Floats, bounds: Floats, o: Floats) -> float:
-    """Return the unit cost that learning has reached by the middle of a period, USD/t."""
-    unit: float = path[UNIT_COST, p]
-    if path[LEARNING, p] == 0.0 or path[EXPERIENCE, p] <= 0.0:
-        return unit
-    so_far = 0.0
+@numba.njit(nogil=True, error_model="numpy")
+def _learn(p: int, q: int, path: Floats, bounds: Floats, o: Floats, x: Floats, lanes: int) -> None:
+    """Fill the unit cost that learning has reached by the middle of a period, USD/t."""
+    for k in range(lanes):
+        x[FALL + k] = 0.0
     for other in range(q + 1):
         years = (bounds[other + 1] - bounds[other]) * (0.5 if other == q else 1.0)
-        so_far += years * (o[DEPLOYED, p, other] + o[RECEIVED, p, other])
-    fall: float = (1.0 + so_far / path[EXPERIENCE, p]) ** path[LEARNING, p]
-    return unit * max(fall, float(path[COST_FLOOR, p]))
+        for k in range(lanes):
+            x[FALL + k] += years * (o[p, other, DEPLOYED + k] + o[p, other, RECEIVED + k])
+    for k in range(lanes):
+        begun = path[q, p, EXPERIENCE + k]
+        x[FALL + k] = 1.0 + (x[FALL + k] / begun if begun > 0.0 else 0.0)
+    for k in range(lanes):
+        x[FALL + k] = power(x[FALL + k], path[q, p, LEARNING + k])
+    for k in range(lanes):
+        unit = path[q, p, UNIT_COST + k]
+        fallen = unit * max(x[FALL + k], path[q, p, COST_FLOOR + k])
+        same = (path[q, p, LEARNING + k] == 0.0) | (path[q, p, EXPERIENCE + k] <= 0.0)
+        o[p, q, UNIT + k] = unit if same else fallen
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@numba.njit(nogil=True, error_model="numpy")
 def charge(
-    q: int, active: Ints, path: Floats, slope: float, exponent: float, grid: Floats, bounds: Floats,
-    land: int, supply: Floats, w: Floats, shared: Floats, region: Floats, o: Floats, by_region: Floats,
+    q: int, active: Ints, path: Floats, bounds: Floats, land: int, supply: Floats, w: Floats, shared: Floats,
+    region: Floats, o: Floats, x: Floats, lanes: int,
 ) -> None:  # fmt: skip
-    """State cost and energy of what is captured, by pathway and by region, and process emissions."""
-    regions = w.shape[2]
-    for r in range(regions):
-        by_region[0, r, q] = by_region[1, r, q] = region[LAND_SHARE, r] = 0.0
-        if land >= 0 and supply[q, land, r] > 0.0 and supply[q, land, r] < np.inf:
-            region[LAND_SHARE, r] = shared[IN_USE, land, r] / supply[q, land, r]
+    """State what captures cost, by pathway and by region."""
+    for r in range(w.shape[1]):
+        for k in range(lanes):
+            region[r, LAND_SHARE + k] = 0.0
+        if land >= 0:
+            for k in range(lanes):
+                there, used = supply[q, land, r, k], shared[land, r, IN_USE + k]
+                region[r, LAND_SHARE + k] = used / there if (there > 0.0) & (there < np.inf) else 0.0
     for i in range(active.shape[0]):
         p = active[i]
-        unit, need = _unit_cost(p, q, path, bounds, o), path[UNIT_ENERGY, p]
-        cost, marginal, energy, process = 0.0, 0.0, 0.0, 0.0
-        for r in range(regions):
-            here = w[CAPTURED, p, r]
-            if here > 0.0:
-                rise = slope * w[USE, p, r] ** exponent if slope > 0.0 else 0.0
-                price = unit * (1.0 + path[SCARCITY, p] * region[LAND_SHARE, r]) * w[COSTS, p, r] * here
+        _learn(p, q, path, bounds, o, x, lanes)
+        for k in range(lanes):
+            o[p, q, COST + k] = 0.0
+            o[p, q, MARGINAL_COST + k] = 0.0
+        for r in range(w.shape[1]):
+            for k in range(lanes):
+                exponent = path[q, p, EXPONENT + k]
+                rise = path[q, p, SLOPE + k] * power(w[p, r, USE + k], exponent)
+                land_price = 1.0 + path[q, p, SCARCITY + k] * region[r, LAND_SHARE + k]
+                price = o[p, q, UNIT + k] * land_price * w[p, r, COSTS + k] * w[p, r, CAPTURED + k]
                 paid = price * (1.0 + rise / (exponent + 1.0))
-                taken = need * here * w[ENERGIES, p, r]
-                cost += paid
-                marginal += price * (1.0 + rise)
-                energy += taken
-                process += taken * grid[q, r]
-                by_region[0, r, q] += here
-                by_region[1, r, q] += paid
-        o[COST, p, q] = cost
-        o[MARGINAL_COST, p, q] = marginal
-        o[ENERGY, p, q] = energy
-        o[PROCESS, p, q] = process
+                w[p, r, PAID + k] = paid
+                o[p, q, COST + k] += paid
+                o[p, q, MARGINAL_COST + k] += price * (1.0 + rise)
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def disturb(q: int, active: Ints, path: Floats, length: float, w: Floats, o: Floats) -> None:
+@numba.njit(nogil=True, error_model="numpy")
+def disturb(
+    q: int, active: Ints, ageing: Flags, path: Floats, length: float, w: Floats, o: Floats, lanes: int
+) -> None:
     """State the non-CO2 effects, which may fade with the capacity's age."""
     for i in range(active.shape[0]):
         p = active[i]
-        captured, fresh = o[DEPLOYED, p, q] + o[RECEIVED, p, q], 0.0
-        if path[YOUNG, p] != 0.0:
-            for r in range(w.shape[2]):
-                # What was there before grows older by the period, what is new by half of it.
-                here, old = w[CAPTURED, p, r], w[BEFORE, p, r]
-                aged = (w[AGE, p, r] + length) * min(old, here) + 0.5 * length * max(0.0, here - old)
-                w[AGE, p, r] = aged / here if here > 0.0 else 0.0
-                w[BEFORE, p, r] = here
-                fresh += here * math.exp(-w[AGE, p, r] / path[FADE, p])
-        o[NON_CO2, p, q] = path[STEADY, p] * captured + path[YOUNG, p] * fresh
+        for k in range(lanes):
+            o[p, q, FRESH + k] = 0.0
+        if ageing[p]:
+            for r in range(w.shape[1]):
+                for k in range(lanes):
+                    # What was there before grows older by the period, what is new by half of it.
+                    here, old = w[p, r, CAPTURED + k], w[p, r, BEFORE + k]
+                    older = (w[p, r, AGE + k] + length) * min(old, here)
+                    aged = older + 0.5 * length * max(0.0, here - old)
+                    w[p, r, AGE + k] = aged / here if here > 0.0 else 0.0
+                    w[p, r, BEFORE + k] = here
+                for k in range(lanes):
+                    o[p, q, FRESH + k] += w[p, r, BEFORE + k] * exp(-w[p, r, AGE + k] / path[q, p, FADE + k])
+        for k in range(lanes):
+            captured = o[p, q, DEPLOYED + k] + o[p, q, RECEIVED + k]
+            fading = path[q, p, YOUNG + k] * o[p, q, FRESH + k]
+            o[p, q, NON_CO2 + k] = path[q, p, STEADY + k] * captured + fading
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _saturating(
-    stock: float, inflow: float, rate: float, fullness: float, length: float
-) -> tuple[float, float]:
-    """Return the closing stock, and the mean flow turned away, of a pool that holds 1 / fullness.
-
-    ``dS/dt = g (1 - S/Smax) - k S`` has the rate ``k' = k + g/Smax`` and is solved exactly; the flow
-    turned away is the mean of ``g S/Smax``.
-    """
-    rate = rate + inflow * fullness
-    loss = math.expm1(-rate * length)
-    filled = -loss / rate
-    level = stock * filled + inflow * (length - filled) / rate
-    return stock * (1.0 + loss) + inflow * filled, min(inflow * level * fullness / length, inflow)
-
-
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@numba.njit(nogil=True, error_model="numpy")
 def store(
-    q: int, active: Ints, path: Floats, pool: Floats, spot: Floats, cell: Floats, length: float,
-    w: Floats, o: Floats,
+    q: int, active: Ints, bounded: Flags, keeping: Flags, path: Floats, cell: Floats, length: float,
+    w: Floats, o: Floats, lanes: int,
 ) -> None:  # fmt: skip
     """Enter what was captured into the ledgers; let stores fill, decay and be reversed.
 
@@ -202,57 +236,109 @@ def store(
     """
     for i in range(active.shape[0]):
         p = active[i]
-        into, part = path[TO_REMOVAL, p] * path[COUNTED, p], path[FAST_SHARE, p]
-        gross, counted, given_up, away, durable, change = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for r in range(w.shape[2]):
-            here, opening = w[CAPTURED, p, r] * w[YIELDS, p, r], w[SLOW, p, r] + w[FAST, p, r]
-            gross += here
-            if into * here + opening <= 0.0:
-                continue
-            lost = min(path[FOREGONE_SHARE, p] * w[CAPTURED, p, r], into * here)
-            real = into * here - lost
-            given_up += lost
-            inflow, refused = (1.0 - part) * real, 0.0
-            if spot[FULLNESS, p, r] > 0.0 and inflow > 0.0:
-                slow, refused = _saturating(
-                    w[SLOW, p, r], inflow, path[RATE, p], spot[FULLNESS, p, r], length
-                )
+        for k in range(lanes):
+            o[p, q, GROSS + k] = 0.0
+            o[p, q, CHANGE + k] = 0.0
+            o[p, q, FOREGONE + k] = 0.0
+            o[p, q, SATURATED + k] = 0.0
+            o[p, q, REMOVED + k] = 0.0
+            o[p, q, DURABLE + k] = 0.0
+        for r in range(w.shape[1]):
+            if not keeping[p]:
+                for k in range(lanes):
+                    o[p, q, GROSS + k] += w[p, r, CAPTURED + k] * w[p, r, YIELDS + k]
+            elif bounded[p]:
+                _fill(q, p, r, path, cell, length, w, o, lanes)
             else:
-                slow = w[SLOW, p, r] * pool[KEPT, q, p] + inflow * pool[FILLED, q, p]
-            fast = w[FAST, p, r] * pool[FAST_KEPT, q, p] + part * real * pool[FAST_FILLED, q, p]
-            slow *= cell[SURVIVAL, q, p, r]
-            fast *= cell[SURVIVAL, q, p, r]
-            w[SLOW, p, r], w[FAST, p, r] = slow, fast
-            change += slow + fast - opening
-            counted += real
-            away += refused
-            durable += (real - refused) * cell[KEPT_LONG, q, p, r]
-        removed, stored = counted - away, change / length
-        o[COUPLED, p, q] = gross - (o[DEPLOYED, p, q] + o[RECEIVED, p, q])
-        o[UNCOUNTED, p, q] = gross * path[TO_REMOVAL, p] * (1.0 - path[COUNTED, p])
-        o[FOREGONE, p, q] = given_up
-        o[SATURATED, p, q] = away
-        o[REMOVED, p, q] = removed
-        o[STORED, p, q] = stored
-        o[RETURNED, p, q] = removed - stored
-        o[AVOIDED, p, q] = gross * path[TO_AVOIDED, p]
-        o[UTILISED, p, q] = gross * path[TO_UTILISED, p]
-        o[DURABLE, p, q] = durable
-        o[NET, p, q] = stored - o[PROCESS, p, q] - o[NON_CO2, p, q]
+                _keep(q, p, r, path, cell, w, o, lanes)
+        for k in range(lanes):
+            gross, removed = o[p, q, GROSS + k], o[p, q, REMOVED + k] - o[p, q, SATURATED + k]
+            stored = o[p, q, CHANGE + k] / length
+            o[p, q, COUPLED + k] = gross - (o[p, q, DEPLOYED + k] + o[p, q, RECEIVED + k])
+            o[p, q, UNCOUNTED + k] = gross * path[q, p, TO_REMOVAL + k] * (1.0 - path[q, p, COUNTED + k])
+            o[p, q, REMOVED + k] = removed
+            o[p, q, STORED + k] = stored
+            o[p, q, RETURNED + k] = removed - stored
+            o[p, q, AVOIDED + k] = gross * path[q, p, TO_AVOIDED + k]
+            o[p, q, UTILISED + k] = gross * path[q, p, TO_UTILISED + k]
+            o[p, q, NET + k] = stored - o[p, q, PROCESS + k] - o[p, q, NON_CO2 + k]
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def issue(active: Ints, creditable: Flags, path: Floats, bounds: Floats, o: Floats) -> None:
+@numba.njit(nogil=True, error_model="numpy")
+def _keep(q: int, p: int, r: int, path: Floats, cell: Floats, w: Floats, o: Floats, lanes: int) -> None:
+    """Store what counts of one pathway's captures in one region."""
+    for k in range(lanes):
+        captured, part = w[p, r, CAPTURED + k], path[q, p, FAST_SHARE + k]
+        gross = captured * w[p, r, YIELDS + k]
+        into = path[q, p, TO_REMOVAL + k] * path[q, p, COUNTED + k] * gross
+        lost = min(path[q, p, FOREGONE_SHARE + k] * captured, into)
+        real, stock, quick = into - lost, w[p, r, SLOW + k], w[p, r, FAST + k]
+        inflow = (1.0 - part) * real
+        slow = stock * path[q, p, KEPT + k] + inflow * path[q, p, FILLED + k]
+        fast = quick * path[q, p, FAST_KEPT + k] + part * real * path[q, p, FAST_FILLED + k]
+        slow = slow * cell[q, p, r, SURVIVAL + k]
+        fast = fast * cell[q, p, r, SURVIVAL + k]
+        w[p, r, SLOW + k] = slow
+        w[p, r, FAST + k] = fast
+        o[p, q, GROSS + k] += gross
+        o[p, q, CHANGE + k] += slow + fast - (stock + quick)
+        o[p, q, FOREGONE + k] += lost
+        o[p, q, REMOVED + k] += real
+        o[p, q, DURABLE + k] += real * cell[q, p, r, KEPT_LONG + k]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _fill(
+    q: int, p: int, r: int, path: Floats, cell: Floats, length: float, w: Floats, o: Floats, lanes: int
+) -> None:
+    """Store as `_keep`, where a slow pool holds no more than 1 / fullness and turns the rest away.
+
+    ``dS/dt = g (1 - S/Smax) - k S`` has the rate ``k' = k + g/Smax`` and is solved exactly; the flow
+    turned away is the mean of ``g S/Smax``.
+    """
+    for k in range(lanes):
+        captured, part = w[p, r, CAPTURED + k], path[q, p, FAST_SHARE + k]
+        gross = captured * w[p, r, YIELDS + k]
+        into = path[q, p, TO_REMOVAL + k] * path[q, p, COUNTED + k] * gross
+        lost = min(path[q, p, FOREGONE_SHARE + k] * captured, into)
+        real, stock, quick = into - lost, w[p, r, SLOW + k], w[p, r, FAST + k]
+        inflow, fullness = (1.0 - part) * real, cell[q, p, r, FULLNESS + k]
+        limited = inflow * fullness > 0.0
+        rate = path[q, p, RATE + k] + inflow * fullness
+        loss = expm1(-rate * length)
+        filled = -loss / rate
+        level = stock * filled + inflow * (length - filled) / rate
+        turned = min(inflow * level * fullness / length, inflow)
+        free = stock * path[q, p, KEPT + k] + inflow * path[q, p, FILLED + k]
+        slow = stock * (1.0 + loss) + inflow * filled if limited else free
+        refused = turned if limited else 0.0
+        fast = quick * path[q, p, FAST_KEPT + k] + part * real * path[q, p, FAST_FILLED + k]
+        slow = slow * cell[q, p, r, SURVIVAL + k]
+        fast = fast * cell[q, p, r, SURVIVAL + k]
+        w[p, r, SLOW + k] = slow
+        w[p, r, FAST + k] = fast
+        o[p, q, GROSS + k] += gross
+        o[p, q, CHANGE + k] += slow + fast - (stock + quick)
+        o[p, q, FOREGONE + k] += lost
+        o[p, q, REMOVED + k] += real
+        o[p, q, SATURATED + k] += refused
+        o[p, q, DURABLE + k] += (real - refused) * cell[q, p, r, KEPT_LONG + k]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def issue(active: Ints, creditable: Flags, path: Floats, bounds: Floats, o: Floats, lanes: int) -> None:
     """State the credits: removal of creditable pathways, issued after their delay."""
     for i in range(active.shape[0]):
         p = active[i]
-        delay = path[DELAY, p]
         for q in range(bounds.shape[0] - 1):
-            issued = o[REMOVED, p, q] if delay == 0.0 else 0.0
-            if delay > 0.0:
-                for other in range(q + 1):
+            length = bounds[q + 1] - bounds[q]
+            for k in range(lanes):
+                o[p, q, CREDITED + k] = 0.0
+            if not creditable[p]:
+                continue
+            for other in range(q + 1):
+                for k in range(lanes):
+                    delay = path[q, p, DELAY + k]
                     begins = max(bounds[q], bounds[other] + delay)
                     ends = min(bounds[q + 1], bounds[other + 1] + delay)
-                    overlap = max(0.0, ends - begins) / (bounds[q + 1] - bounds[q])
-                    issued += o[REMOVED, p, other] * overlap
-            o[CREDITED, p, q] = issued if creditable[p] else 0.0
+                    o[p, q, CREDITED + k] += o[p, other, REMOVED + k] * (max(0.0, ends - begins) / length)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,17 +182,15 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
     kept = block_stores(block, layout)
     # Without capacity nothing is captured, so the infinite use of nothing is called 0.
     inverse = np.divide(1.0, available, out=np.zeros_like(available), where=available > 0.0)
-    cells = {
-        "available": available, "inverse": inverse, "fraction": fraction, "passive": passive,
-        "survival": kept.survival, "durable": kept.durable,
-    }  # fmt: skip
     share, years = get("suitability_share"), get("saturation_years")
     # A store of no potential holds nothing, but nothing is captured there either.
     room = (get("potential") * np.where(np.isinf(years), 0.0, years))[:, :, None] * share
     fullness = np.divide(1.0, room, out=np.zeros_like(room), where=room > 0.0)
-    spots = {"share": share, "fullness": fullness, "late": kept.late, "fast_late": kept.fast_late}
-    pools = {
-        "kept": kept.kept, "filled": kept.filled, "fast_kept": kept.fast_kept, "fast_filled": kept.fast_filled
+    cells = {
+        "available": available, "inverse": inverse, "fraction": fraction, "passive": passive,
+        "survival": kept.survival, "durable": kept.durable,
+        "share": share[:, None], "fullness": fullness[:, None],
+        "emission": get("grid_intensity").transpose(0, 2, 1)[:, :, None],
     }  # fmt: skip
     removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
     paths = {
@@ -214,29 +211,41 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
         "young": get("non_co2_young"),
         "fade": get("non_co2_fade"),
         "delay": get("verification_delay"),
+        "slope": get("cost_slope")[:, None],
+        "exponent": get("cost_exponent")[:, None],
     }
-    alone = {
-        "headroom": get("reallocation_headroom"), "setback": get("setback"),
-        "slope": get("cost_slope"), "exponent": get("cost_exponent"),
+    # What does not change with the period stands there for each of them.
+    by_period = {name: values[:, None] for name, values in paths.items()} | {
+        "kept": kept.kept, "filled": kept.filled, "fast_kept": kept.fast_kept, "fast_filled": kept.fast_filled
     }  # fmt: skip
 
-    def stack(names: Sequence[str], values: Mapping[str, NDArray[Any]]) -> Floats:
-        out = np.empty((share.shape[0], len(names), *values[names[0]].shape[1:]))
-        for row, name in enumerate(names):
-            out[:, row] = values[name]
-        return out
+    def stack(names: Sequence[str], values: Mapping[str, Floats], shape: tuple[int, ...]) -> Floats:
+        whole = (share.shape[0], *shape)
+        return np.concatenate([in_tiles(np.broadcast_to(values[name], whole)) for name in names], axis=-1)
 
+    pathways, regions, periods = layout.pathways, layout.regions, layout.periods
     return rows.Inputs(
-        cell=stack(rows.CELL_ROWS, cells),
-        spot=stack(rows.SPOT_ROWS, spots),
-        pool=stack(rows.POOL_ROWS, pools),
-        path=stack(rows.PATH_ROWS, paths),
-        alone=stack(rows.ALONE_ROWS, alone),
-        need=resource_use(block, layout),
-        supply=_supply(block, layout),
-        effect=get("coupling_effect"),
-        grid=np.ascontiguousarray(get("grid_intensity").transpose(0, 2, 1)),
+        cell=stack(rows.CELL_ROWS, cells, (periods, pathways, regions)),
+        late=stack(rows.LATE_ROWS, {"late": kept.late, "fast_late": kept.fast_late}, (pathways, regions)),
+        path=stack(rows.PATH_ROWS, by_period, (periods, pathways)),
+        alone=stack(
+            rows.ALONE_ROWS, {"headroom": get("reallocation_headroom"), "setback": get("setback")}, ()
+        ),
+        need=in_tiles(resource_use(block, layout)),
+        supply=in_tiles(_supply(block, layout)),
+        effect=in_tiles(get("coupling_effect")),
+        samples=share.shape[0],
+        lanes=rows.LANES,
     )
+
+
+def in_tiles(values: Floats) -> Floats:
+    """Return values (s, ...) as (t, ..., lane), the last tile filled up with the last sample."""
+    missing = -len(values) % rows.LANES
+    if missing:
+        values = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
+    tiles = values.reshape(len(values) // rows.LANES, rows.LANES, *values.shape[1:])
+    return np.ascontiguousarray(np.moveaxis(tiles, 1, -1))
 
 
 def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) -> rows.Plans:

@@ -35,6 +35,16 @@ def test_neither_block_nor_workers_change_a_result(drawn, plan, whole, block, wo
     xr.testing.assert_identical(portfolio.simulate(drawn, plan, block=block, workers=workers), whole)
 
 
+@pytest.mark.parametrize("taken", [[3], [49, 0, 17], range(5, 40, 2)], ids=["one", "three", "many"])
+def test_the_samples_worked_on_together_do_not_change_one_another(drawn, plan, whole, taken):
+    part = drawn.isel(sample=list(taken))
+    part["probability"] = part["probability"] / part["probability"].sum()
+    some = portfolio.simulate(part, plan).drop_vars("probability")
+    for name in some.data_vars:
+        expected = whole[name].isel(sample=list(taken)).values
+        assert some[name].values.tobytes() == expected.tobytes(), name
+
+
 def test_variables_keep_a_part_of_the_same(drawn, plan, whole):
     names = ["durable", "cost_in", "retained", "planned"]
     part = portfolio.simulate(drawn, plan, variables=names)
