@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sinkrisk.arguments import Holding
 from sinkrisk.errors import InputError, MissingDependencyError, Problem, Problems
-from sinkrisk.portfolio import engine, variables as known
+from sinkrisk.portfolio import engine, rows, variables as known
 from sinkrisk.portfolio.available import capacity as capacity, check_plan as check_plan, plan_check
 from sinkrisk.portfolio.forms import DRAWN, checked
 from sinkrisk.portfolio.labels import arrays_of, check_size, coords_of, layout_of, rows_of, validated
@@ -189,10 +189,13 @@ def compute(arrays: Mapping[str, Any], layout: engine.Layout, task: Task, n: int
     results = engine.make_results(task.wanted, n, len(task.coordinated), layout)
 
     def work(start: int) -> None:
-        rows = rows_of(arrays, start, min(start + task.block, n))
-        engine.simulate_block(rows, layout, plans, results, start)
+        some = rows_of(arrays, start, min(start + block, n))
+        engine.simulate_block(some, layout, plans, results, start)
 
-    starts = range(0, n, task.block)
+    # Every worker gets some of a small run; whole tiles waste nothing.
+    share = -(-n // (task.workers * rows.LANES)) * rows.LANES
+    block = min(task.block, share)
+    starts = range(0, n, block)
     if task.workers == 1 or len(starts) == 1:
         for start in starts:
             work(start)
