@@ -158,6 +158,7 @@ def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
     potential = engine.scaled_potential(arrays, layout).T
     dims = [str(d) for d in planned.dims]
     weight = _weights(drawn)
+    labels = {d: [str(label) for label in planned[d].values] for d in dims}
     sorted_by: dict[tuple[int, ...], tuple[Floats, Floats]] = {}
     rows = []
     for spot in np.argwhere(planned.values > 0.0):
@@ -174,7 +175,7 @@ def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
         beyond = float(mass[below - 1] / mass[-1]) if below > 0 else 0.0
         if beyond > 0.0:
             rows.append(
-                {d: str(planned[d].values[at[d]]) for d in dims}
+                {d: labels[d][at[d]] for d in dims}
                 | {
                     "planned": amount,
                     "potential_median": _median(there, mass),
