@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sinkrisk.portfolio import gate, kernel, ledgers, rows, stores, variables
+from sinkrisk.portfolio.tiling import in_tiles, stack
 
 Floats = NDArray[np.float64]
 
@@ -219,33 +220,20 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
         "kept": kept.kept, "filled": kept.filled, "fast_kept": kept.fast_kept, "fast_filled": kept.fast_filled
     }  # fmt: skip
 
-    def stack(names: Sequence[str], values: Mapping[str, Floats], shape: tuple[int, ...]) -> Floats:
-        whole = (share.shape[0], *shape)
-        return np.concatenate([in_tiles(np.broadcast_to(values[name], whole)) for name in names], axis=-1)
-
-    pathways, regions, periods = layout.pathways, layout.regions, layout.periods
+    pathways, regions, periods, n = layout.pathways, layout.regions, layout.periods, share.shape[0]
+    late = {"late": kept.late, "fast_late": kept.fast_late}
+    alone = {"headroom": get("reallocation_headroom"), "setback": get("setback")}
     return rows.Inputs(
-        cell=stack(rows.CELL_ROWS, cells, (periods, pathways, regions)),
-        late=stack(rows.LATE_ROWS, {"late": kept.late, "fast_late": kept.fast_late}, (pathways, regions)),
-        path=stack(rows.PATH_ROWS, by_period, (periods, pathways)),
-        alone=stack(
-            rows.ALONE_ROWS, {"headroom": get("reallocation_headroom"), "setback": get("setback")}, ()
-        ),
+        cell=stack(rows.CELL_ROWS, cells, (n, periods, pathways, regions)),
+        late=stack(rows.LATE_ROWS, late, (n, pathways, regions)),
+        path=stack(rows.PATH_ROWS, by_period, (n, periods, pathways)),
+        alone=stack(rows.ALONE_ROWS, alone, (n,)),
         need=in_tiles(resource_use(block, layout)),
         supply=in_tiles(_supply(block, layout)),
         effect=in_tiles(get("coupling_effect")),
-        samples=share.shape[0],
+        samples=n,
         lanes=rows.LANES,
     )
-
-
-def in_tiles(values: Floats) -> Floats:
-    """Return values (s, ...) as (t, ..., lane), the last tile filled up with the last sample."""
-    missing = -len(values) % rows.LANES
-    if missing:
-        values = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])
-    tiles = values.reshape(len(values) // rows.LANES, rows.LANES, *values.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(tiles, 1, -1))
 
 
 def make_plans(planned: Floats, coordinated: NDArray[np.bool_], layout: Layout) -> rows.Plans:

@@ -111,7 +111,7 @@ def simulate(
     drawn: xr.Dataset,
     portfolios: xr.Dataset,
     *,
-    block: int = 1024,
+    block: int = 256,
     chunks: int | Mapping[str, int] | None = None,
     variables: Sequence[str] | None = None,
     workers: int | None = None,
