@@ -103,8 +103,9 @@ def plot_abatement(curves: pd.DataFrame, regions: Sequence[str] | None = None) -
             figure.legend(handles, labels, loc="outside upper center", ncols=len(periods))
         style.caption(
             figure,
-            f"Line: median of what costs at most the price, a year; band: its {interval}, read across at a "
-            f"given price. All in {unit}; each panel has its own scale. Capacities after growth, matching "
-            "and what institutions let through; shared resources are not yet divided.",
+            f"Line: median of the tonnes that cost at most the price each, a year; band: its {interval}, "
+            f"read across at a given price. All in {unit}, price and tonnes of what counts, not of what is "
+            "captured; each panel has its own scale. Capacities after growth, matching and what institutions "
+            "let through; shared resources are not yet divided.",
         )
     return figure

@@ -1,7 +1,8 @@
 """Marginal abatement cost curves: how much each price calls forth, by region and period, with its band
 
-A curve is read from price to tonnes: at a price p every pathway is used until its marginal cost
-``c0 (1 + a u^eta)`` reaches p, and the tonnes of all pathways are added up.
+A curve is read from price to tonnes, both of what counts: at a price p every pathway is used until the
+marginal cost ``c0 (1 + a u^eta)`` of a captured tonne reaches p times the part of it that counts, and the
+counted tonnes of all pathways are added up.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def abatement_curves(
     drawn : Dataset
         Joint draws of the inputs (``inputs.sample``).
     prices : array_like, (price,)
-        USD/tCO2, rising: the levels at which the curves are evaluated.
+        USD per tonne that counts (of CO2 removed, with the ledger of removal), rising: the levels at
+        which the curves are evaluated.
     region, period : str or sequence of str, optional
         Which ones; all when left out, after the ``world``, the sum of all regions.
     level : float
@@ -98,8 +100,8 @@ def abatement_curves(
     -------
     Dataset
         ``supply`` (region, period, price, statistic), GtCO2/yr: mean, median, low and high of the
-        tonnes a year that cost at most the price; ``by_pathway`` (pathway, region, period, price),
-        GtCO2/yr: what of the mean each pathway gives. Attributes ``interval_kind``,
+        counted tonnes a year of which each costs at most the price; ``by_pathway`` (pathway, region,
+        period, price), GtCO2/yr: what of the mean each pathway gives. Attributes ``interval_kind``,
         ``interval_mass``, ``ledgers``.
 
     Raises
@@ -112,9 +114,12 @@ def abatement_curves(
     -----
     Capacities are those of `capacity`, so that growth, the matching gate and suitability are in the
     curve; what pathways take from one another of a shared resource, learning and scarcity are not: it
-    is the curve that the first decision of a period meets, at today's costs. The price is that of a
-    tonne captured, as in `simulate`: one that counts costs the more, the fewer count. Supply at a price is
-    not price at a supply: the band is read across, at a given price.
+    is the curve that the first decision of a period meets, at today's costs. `simulate` states cost per
+    tonne captured; here all of it is borne by what counts, c of every captured tonne: a pathway is used
+    until ``c0 (1 + a u^eta) / c`` reaches the price. What a pathway gives beside it - products, say, on a
+    curve of removal alone - earns nothing, so that the curves of single ledgers do not add up to that of
+    all. What counts for nothing (c = 0) is on no curve at any price. Supply at a price is not price at a
+    supply: the band is read across, at a given price.
 
     Examples
     --------
@@ -145,7 +150,8 @@ def abatement_curves(
         some = slice(start, start + block)
         tonnes = available[some][..., at] * counted[some, :, None, None]
         for k, price in enumerate(grid):
-            use = use_at_price(np.asarray(price), cost[some], slope[some], exponent[some])
+            # Price times what counts, not cost over it: that is the same, and 0 where nothing counts.
+            use = use_at_price(price * counted[some], cost[some], slope[some], exponent[some])
             supply = tonnes * np.minimum(use[:, :, None, None], limit[some][..., at])
             here = [
                 supply[:, :, r] if r is not None else supply.sum(axis=2) for r in _places(regions, picked)
@@ -166,7 +172,7 @@ def abatement_curves(
             "pathway": [str(v) for v in drawn["pathway"].values],
             "region": regions,
             "period": periods,
-            "price": ("price", grid, {"units": "USD/tCO2"}),
+            "price": ("price", grid, {"units": "USD/tCO2", "long_name": "price of a tonne that counts"}),
             "statistic": list(STATISTICS),
         },
         attrs={
@@ -190,8 +196,8 @@ def abatement_table(curves: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        region, period, price (USD/tCO2), mean, median, low, high (GtCO2/yr), unit, interval_kind,
-        interval_mass.
+        region, period, price (USD per tonne that counts), mean, median, low, high (GtCO2/yr), unit,
+        interval_kind, interval_mass.
     """
     import pandas as pd
 
@@ -222,7 +228,7 @@ def abatement_sentence(curves: xr.Dataset, *, price: float | None = None) -> str
     curves : Dataset
         From `abatement_curves`.
     price : float, optional
-        USD/tCO2, the nearest evaluated; the middle one when left out.
+        USD per tonne that counts, the nearest evaluated; the middle one when left out.
     """
     grid = curves["price"].values
     chosen = float(grid[len(grid) // 2] if price is None else grid[np.abs(grid - price).argmin()])
@@ -232,9 +238,9 @@ def abatement_sentence(curves: xr.Dataset, *, price: float | None = None) -> str
     low, middle, high = (float(one["supply"].sel(statistic=s)) for s in ("low", "median", "high"))
     parts = one["by_pathway"].values
     text = (
-        f"At {chosen:g} USD/tCO2 {where.replace('_', ' ')} can supply {middle:.3g} GtCO2/yr in "
-        f"{one['period'].item()} (median; {curves.attrs['interval_mass']:.0%} equal-tailed interval "
-        f"{low:.3g} to {high:.3g}; ledgers: {curves.attrs['ledgers']})"
+        f"At {chosen:g} USD per counted tonne of CO2 {where.replace('_', ' ')} can supply {middle:.3g} "
+        f"GtCO2/yr in {one['period'].item()} (median; {curves.attrs['interval_mass']:.0%} equal-tailed "
+        f"interval {low:.3g} to {high:.3g}; ledgers: {curves.attrs['ledgers']})"
     )
     if parts.sum() <= 0.0:
         return text + "."

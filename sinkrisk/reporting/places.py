@@ -261,7 +261,8 @@ def costs_section(collected: Collected) -> Section:
     section.sentences.append(
         f"In the {readable(last)} {called} could remove "
         f"{', '.join(told)} (medians, in brackets {interval}s), before pathways compete "
-        "for shared resources. Steep curves mean that capacity, not price, is what is short."
+        "for shared resources; the price is that of a tonne removed, of which there are fewer than are "
+        "captured. Steep curves mean that capacity, not price, is what is short."
     )
     decimals = {p: decimals_for([held[(r, p, x)]["high"] for r in regions for x in prices]) for p in periods}
     rows = [
@@ -298,8 +299,8 @@ def costs_section(collected: Collected) -> Section:
         )
     section.blocks.append(
         Table(
-            f"Capacity that costs at most so much, {unit}: median, in brackets the {interval}. From "
-            "abatement.csv.",
+            f"Capacity whose tonnes removed cost at most so much each, {unit}: median, in brackets the "
+            f"{interval}. From abatement.csv.",
             [
                 Column("Region", False), Column("Period", False),
                 *(Column(f"{fixed(x, 0)} USD/tCO₂") for x in prices),

@@ -101,7 +101,13 @@ def test_blocks_and_ledgers():
     all_three = portfolio.abatement_curves(
         drawn, prices=PRICES, ledgers=["removal", "avoided", "utilisation"]
     )
-    np.testing.assert_allclose(sum(parts), all_three["by_pathway"])
+    # A pathway of two ledgers bears its whole cost in each: they add up where price stops nothing.
+    one_ledger = drawn["pathway"].values[drawn["flow_class"].values != "utilisation"]
+    one = {"pathway": one_ledger}
+    np.testing.assert_allclose(sum(parts).sel(one), all_three["by_pathway"].sel(one))
+    top = {"price": 1e6}
+    np.testing.assert_allclose(sum(parts).sel(top), all_three["by_pathway"].sel(top))
+    assert (sum(parts) <= all_three["by_pathway"] + 1e-12).all()
     assert float(whole["by_pathway"].sel(pathway="point_source_ccs").max()) == 0.0
 
 
@@ -109,13 +115,21 @@ def test_only_what_is_additional_and_reaches_the_store_is_removal():
     drawn = two_pathways().drop_vars(["additionality", "efficiency"], errors="ignore")
     flows = ["utilisation" if p == "daccs" else "removal" for p in drawn["pathway"].values]
     drawn = drawn.assign_coords(flow_class=("pathway", flows))
-    whole = portfolio.abatement_curves(drawn, prices=PRICES)["by_pathway"]
     names = drawn["pathway"].values.tolist()
     real = xr.DataArray([[0.5 if p == "daccs" else 0.8 for p in names]], dims=("sample", "pathway"))
     drawn["additionality"], drawn["efficiency"] = real, xr.full_like(real, 0.9)
     got = portfolio.abatement_curves(drawn, prices=PRICES)["by_pathway"]
-    np.testing.assert_allclose(got.sel(pathway="daccs"), 0.45 * whole.sel(pathway="daccs"))
-    np.testing.assert_allclose(got.sel(pathway="biochar"), 0.72 * whole.sel(pathway="biochar"))
+    # A removed tonne costs what 1 / .72 captured ones cost: the plain curve, at .72 of the price. Of DACCS,
+    # here half a maker of products, .5 x .45 count.
+    for pathway, share in (("daccs", 0.225), ("biochar", 0.72)):
+        dearer = portfolio.abatement_curves(two_pathways(), prices=share * PRICES)
+        expected = share * dearer["by_pathway"].sel(pathway=pathway).values
+        np.testing.assert_allclose(got.sel(pathway=pathway), expected, atol=1e-12)
+    # By hand: u = (.225 p - 100) / 200 of 10 GtCO2/yr, of which .225 count.
+    by_hand = 2.25 * np.clip((0.225 * PRICES - 100.0) / 200.0, 0.0, 1.0)
+    np.testing.assert_allclose(
+        got.sel(pathway="daccs", region="world", period="mid_term"), by_hand, atol=1e-12
+    )
     # What goes into products is no removal and is not cut.
     products = portfolio.abatement_curves(drawn, prices=[1e6], ledgers=["utilisation"])["supply"]
     got = products.sel(region="world", period="mid_term", statistic="mean").item()
@@ -134,6 +148,32 @@ def test_what_the_curve_offers_is_what_the_simulation_removes():
     assert float(room["available"].sum()) > 0.0
     np.testing.assert_allclose(top.isel(price=0).sel(period="near_term"),
                                removed.mean("sample").sel(period="near_term"), rtol=1e-9)  # fmt: skip
+
+
+def test_the_price_is_what_the_simulation_pays_for_the_last_tonne_removed():
+    """Marginal cost of the simulation over its removed tonnes, at the use that the curve says."""
+    drawn = simple_drawn("daccs", cost_slope=2.0, cost_exponent=1.5)
+    shape = ("sample", "pathway"), np.ones((1, drawn.sizes["pathway"]))
+    for name, value in (("additionality", 0.9), ("efficiency", 0.8), ("foregone_regrowth", 0.2)):
+        drawn[name] = shape[0], value * shape[1]
+    for price in (220.0, 300.0, 500.0):
+        curve = portfolio.abatement_curves(drawn, prices=[price], period="near_term")["by_pathway"]
+        tonnes = curve.sel(pathway="daccs", region="world").item()
+        out = portfolio.simulate(drawn, plans(drawn, {"p": {"daccs": tonnes / (0.9 * 0.8 - 0.2)}}))
+        near = out.sel(pathway="daccs", period="near_term").isel(portfolio=0, sample=0)
+        assert near["removed"].item() == pytest.approx(tonnes, rel=1e-9)
+        assert (near["marginal_cost"] / near["removed"]).item() == pytest.approx(price, rel=1e-9)
+
+
+def test_what_removes_nothing_is_on_no_curve_at_any_price():
+    drawn = two_pathways()
+    drawn["additionality"] = xr.zeros_like(drawn["removal_share"])
+    drawn["additionality"].loc[{"pathway": "biochar"}] = 1.0
+    drawn["cost"].loc[{"pathway": "enhanced_weathering"}] = -5.0
+    got = portfolio.abatement_curves(drawn, prices=PRICES)["by_pathway"].sel(region="world")
+    assert float(got.sel(pathway="daccs").max()) == 0.0
+    assert float(got.sel(pathway="enhanced_weathering").max()) == 0.0
+    assert float(got.sel(pathway="biochar", period="mid_term").max()) == pytest.approx(10.0)
 
 
 def test_regrowth_given_up_is_no_tonne_of_the_curve():
@@ -172,7 +212,8 @@ def test_table_and_sentence():
     assert (row["interval_kind"], row["interval_mass"], row["unit"]) == ("equal-tailed", 0.8, "GtCO2/yr")
     text = portfolio.abatement_sentence(curves, price=210.0)
     assert text.startswith(
-        "At 200 USD/tCO2 world can supply 6.67 GtCO2/yr in long_term (median; 80% equal-tailed"
+        "At 200 USD per counted tonne of CO2 world can supply 6.67 GtCO2/yr in long_term (median; 80% "
+        "equal-tailed"
     )
     assert text.endswith("most of it by daccs (75% of the mean).")
     nothing = portfolio.abatement_sentence(curves, price=0.0)
