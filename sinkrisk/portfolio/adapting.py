@@ -72,8 +72,10 @@ class AdaptResult(Result):
         The fixed course of each half: half, period, candidate, and ``probability_same``, the share of
         draws in which the rolling policy does the same.
     decisions : DataFrame
-        policy, period, ess (median), refused (share of decisions that fell back on the fixed course),
-        departs (share of draws in which the choice differs from the fixed course's).
+        policy, period, ess (median over draws by their probability, of Kish's size ``1 / sum w^2`` with w
+        the probability times the likelihood of what was read), refused (share of decisions that fell back
+        on the fixed course), departs (share of draws in which the choice differs from the fixed
+        course's).
     triggers : DataFrame
         half, period, from, to, signal, side, threshold, signal_unit, share (of draws that switch),
         value, low, high, kept (low above nought), unit, interval_kind, interval_mass; the rows with

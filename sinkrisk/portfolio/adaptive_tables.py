@@ -158,12 +158,22 @@ def decision_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) 
                 {
                     "policy": policy,
                     "period": period,
-                    "ess": float(np.median(size[:, q])) if made else np.nan,
+                    "ess": _median(size[:, q], weight) if made else np.nan,
                     "refused": float(weight @ refused[:, q]),
                     "departs": float(weight @ (course[:, q] != fixed[:, q])),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _median(x: Floats, weight: Floats) -> float:
+    """Return the weighted median: that of the draws repeated in proportion to their weights."""
+    order = np.argsort(x, kind="stable")
+    reached = np.cumsum(weight[order])
+    # Where the weights split in halves, up to rounding, it lies midway between the two in the middle.
+    low = int(np.searchsorted(reached, 0.5 - 1e-12))
+    high = int(np.searchsorted(reached, 0.5 + 1e-12))
+    return float(0.5 * (x[order[low]] + x[order[min(high, len(x) - 1)]]))
 
 
 def flow_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) -> pd.DataFrame:

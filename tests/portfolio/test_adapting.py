@@ -10,6 +10,8 @@ import xarray as xr
 from sinkrisk import portfolio
 from sinkrisk.errors import InputError
 from sinkrisk.portfolio import adaptive_tables, composing
+from sinkrisk.portfolio.adapting import Half
+from sinkrisk.portfolio.policies import POLICIES, Followed
 
 from .conftest import build_drawn, random_plans
 
@@ -32,6 +34,29 @@ def inputs():
 @pytest.fixture(scope="module")
 def result(inputs):
     return adapted(*inputs)
+
+
+def test_the_effective_size_counts_draws_by_their_probability():
+    """A draw of probability 3 / n stands for three equal draws: weights equal repetition."""
+    size, weights = np.array([10.0, 40.0, 20.0, 90.0]), np.array([1.0, 0.0, 1.0, 5.0])
+
+    def median(sizes, probability):
+        course = np.zeros((len(sizes), 2), dtype=int)
+        seen = np.column_stack([np.full(len(sizes), np.nan), sizes])
+        followed = Followed(course, seen, np.zeros(course.shape, dtype=bool))
+        one = Half(np.array([], int), np.arange(len(sizes)), dict.fromkeys(POLICIES, followed), [])
+        frame = adaptive_tables.Frame(["a"], ["first", "second"], ["s"], ["1"])
+        table = adaptive_tables.decision_table([one], probability, frame)
+        return table.set_index(["policy", "period"])["ess"]
+
+    weighted = median(size, weights)
+    assert weighted[("rolling", "second")] == pytest.approx(
+        median(np.repeat(size, weights.astype(int)), np.ones(7))[("rolling", "second")]
+    )
+    # Five sevenths of the probability lie on 90.
+    assert weighted[("rolling", "second")] == 90.0
+    assert np.isnan(weighted[("rolling", "first")])
+    assert median(size, np.ones(4))[("greedy", "second")] == pytest.approx(30.0)
 
 
 def test_tables_agree_with_the_draws(inputs, result):
