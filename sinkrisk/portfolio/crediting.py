@@ -76,7 +76,8 @@ def credit_discounts(
     -----
     ``discount = co_benefit x delay x measurement x leakage x net``, ``net = durability x reversal x
     (additionality x uptake - foregone_regrowth) - process_energy - other_gases``: charges are tonnes and
-    are subtracted, not multiplied. Regrowth given up would have decayed like what is stored instead.
+    are subtracted, not multiplied. Regrowth given up would have decayed like what is stored instead; it is
+    charged up to ``additionality x uptake`` and no further, as in ``simulate``: beyond, nothing is stored.
     `net` is what ``simulate`` calls (durable - process - non_co2) per tonne captured, of a pathway alone
     that deploys all its capacity allows and whose store does not fill (`credit_factors`). Of a pathway
     that also utilises, removal bears the charges by its share.
@@ -121,7 +122,10 @@ def credit_discounts(
     shape = xr.ones_like(stated["measurement"])
     f = {n: shape if n in leave_out else (shape * shares[n]).reset_coords(drop=True) for n in FACTORS}
     c = {n: 0.0 * shape if n in leave_out else (shape * tonnes[n]).reset_coords(drop=True) for n in CHARGES}
-    stored = f["durability"] * f["reversal"] * (f["additionality"] * f["uptake"] - c["foregone_regrowth"])
+    # As in the simulation: of what would have regrown no more is taken off than there is to store.
+    into = f["additionality"] * f["uptake"]
+    c["foregone_regrowth"] = c["foregone_regrowth"].where(c["foregone_regrowth"] < into, into)
+    stored = f["durability"] * f["reversal"] * (into - c["foregone_regrowth"])
     net = stored - c["process_energy"] - c["other_gases"]
     out = xr.Dataset(
         {

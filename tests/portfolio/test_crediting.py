@@ -111,9 +111,10 @@ def test_a_discount_is_what_the_simulation_keeps_of_a_pathway_alone():
     # A plan above all capacity fails by what it lacks, and full stores depend on the plan.
     drawn["setback"][...] = 0.0
     drawn["saturation_years"][...] = np.inf
-    drawn["grid_intensity"] = drawn["grid_intensity"] * 2.0
-    # The simulation takes no more regrowth off than there is to store: stay within.
-    drawn["foregone_regrowth"] = drawn["foregone_regrowth"] * drawn["additionality"] * drawn["efficiency"]
+    # More regrowth given up than there is to store in some draws, in most less.
+    real = drawn["additionality"] * drawn["efficiency"]
+    drawn["foregone_regrowth"] = drawn["foregone_regrowth"] * 1.9 * real
+    assert 0.05 < float((drawn["foregone_regrowth"] > real).mean()) < 0.5
     names = ["beccs", "daccs", "biochar", "enhanced_weathering", "forests"]
     got = portfolio.credit_discounts(drawn, leave_out=TONNES_ALONE)["discount"].sel(pathway=names)
     expected = engine_share(drawn, names)
@@ -124,6 +125,18 @@ def test_a_discount_is_what_the_simulation_keeps_of_a_pathway_alone():
     )
     # Neither side is clipped: both kinds of tonne are there.
     assert 0.05 < float((got < 0.0).mean()) < 0.95
+
+
+def test_regrowth_given_up_is_charged_up_to_what_there_is_to_store():
+    drawn = simple(energy=0.0)
+    one = ("sample", "pathway"), np.ones((1, 3))
+    for name, value in (("additionality", 0.7), ("efficiency", 0.5), ("foregone_regrowth", 0.6)):
+        drawn[name] = one[0], value * one[1]
+    got = portfolio.credit_discounts(drawn, credits=PERFECT).sel(pathway="forests").isel(sample=0)
+    assert got["charges"].sel(charge="foregone_regrowth").item() == pytest.approx(0.35)
+    # Not .35 - .6 < 0: land that stores nothing is no source.
+    assert got["discount"].item() == pytest.approx(0.0, abs=1e-12)
+    assert engine_share(drawn, ["forests"]).item() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_stated_factors_are_uniform_between_their_bounds_and_repeat():
