@@ -80,7 +80,8 @@ class AdaptResult(Result):
         half, period, from, to, signal, side, threshold, signal_unit, share (of draws that switch),
         value, low, high, kept (low above nought), unit, interval_kind, interval_mass; the rows with
         period ``all`` follow all rules of a half, the first that fires. Values are of the half that the
-        rule was not found on.
+        rule was not found on. No threshold lies where the signal itself never is; a period of a half
+        in which no threshold helps has no row.
     flows : DataFrame
         policy, period, next_period, from, to, share: which share of draws goes from which candidate to
         which.
@@ -137,7 +138,8 @@ def adapt(
         What monitoring sees by the end of each period, see `signalling`; `signalling.DEFAULT` when left
         out.
     noise : mapping of str to float, optional
-        Signal -> size of its error, in place of ``priors/monitoring.csv``.
+        Signal -> size of its error, in place of ``priors/monitoring.csv``, which is the world's: of draws
+        cut to regions the sinks' errors are smaller, see `signalling`.
     network : DataArray, (sample, node), optional
         From ``inputs.network_states`` of the same seed, for signals ``node:...``.
     objective : "mean" or "cvar"
@@ -276,7 +278,14 @@ def _half(game: Game, train: Ints, test: Ints, rule: Rule) -> Half:
     for q in range(1, game.periods):
         gains = switch_gains(game, values, fixed, q)[train]
         done = int(policies.number(fixed[:q], game.candidates))
-        triggers.append(find_trigger(game.read[q - 1][train, done], gains, game.probability[train]))
+        triggers.append(
+            find_trigger(
+                game.read[q - 1][train, done],
+                gains,
+                game.probability[train],
+                truth=game.truth[q - 1][train, done],
+            )
+        )
     return Half(train, test, followed, triggers)
 
 

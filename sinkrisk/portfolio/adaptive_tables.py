@@ -307,7 +307,7 @@ def adaptive_sentence(
         return (
             "What deciding again each period adds to the best fixed plan is not estimable from these draws: "
             f"{resting}. Perfect information would add {perfect['gain']:.3g} {MONEY}. "
-        ) + _triggers_said(triggers)
+        ) + _triggers_said(triggers, frame)
     text = (
         f"Deciding again each period {verdict} to the best fixed plan: {row['gain']:.3g} {MONEY} "
         f"({row['gain_low']:.3g} to {row['gain_high']:.3g}, {interval}), of {perfect['gain']:.3g} that "
@@ -316,19 +316,25 @@ def adaptive_sentence(
     )
     if float(later.get("greedy", 0.0)) <= MOST_REFUSED:
         text += changed
-    return text + f"{resting}. " + _triggers_said(triggers)
+    return text + f"{resting}. " + _triggers_said(triggers, frame)
 
 
-def _triggers_said(triggers: pd.DataFrame) -> str:
+def _triggers_said(triggers: pd.DataFrame, frame: Frame) -> str:
     rules = triggers[triggers["period"] != ALL]
     kept = rules[rules["kept"].astype(bool)]
+    if rules.empty:
+        return "No threshold helps, on any signal in any period."
+    # Either half looks for a rule for every period but the first.
+    sought = triggers["half"].nunique() * (len(frame.periods) - 1)
+    helpless = sought - len(rules)
+    none = f" In {helpless} of {sought} searches no threshold helps." if helpless > 0 else ""
     if kept.empty:
-        return "No trigger holds on draws it was not found on."
+        return "No trigger holds on draws it was not found on." + none
     best = kept[kept["value"] == kept["value"].max()].iloc[0]
     unit = "" if best["signal_unit"] == "1" else f" {best['signal_unit']}"
     return (
         f"{len(kept)} of {len(rules)} triggers hold on draws they were not found on; the best: in "
         f"{best['period']} switch from {best['from']} to {best['to']} where {best['signal']} lies "
         f"{best['side']} {best['threshold']:.3g}{unit} ({best['share']:.0%} of draws; {best['value']:.3g} "
-        f"{MONEY}, {best['low']:.3g} to {best['high']:.3g})."
+        f"{MONEY}, {best['low']:.3g} to {best['high']:.3g})." + none
     )

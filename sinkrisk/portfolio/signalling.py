@@ -1,7 +1,11 @@
 """What monitoring can see of a draw by the end of each period, and how far it errs
 
 A signal is named, or named with a detail after a colon: ``cost_per_tonne:daccs``. How far each errs
-stands in ``priors/monitoring.csv``.
+stands in ``priors/monitoring.csv``, of the sinks as the world's are read. Of draws cut to some regions
+(``inputs.restrict``) the sinks are smaller, and so is the error: its variance is the regions' share of the
+world's, as of regions that err independently of one another. (An error common to all would shrink with the
+share itself: China's seas would be read to 0.01 GtC/yr, where the budget leaves them uncertain by seven times
+as much.) The share is the root mean square of the drawn sink over the world's flux, at most 1.
 """
 
 from __future__ import annotations
@@ -128,7 +132,8 @@ def find_signals(
     network : DataArray, (sample, node), optional
         From ``inputs.network_states``, for signals ``node:...``.
     sizes : mapping of str to float, optional
-        Signal (with or without its detail) -> size of its error, in place of ``priors/monitoring.csv``.
+        Signal (with or without its detail) -> size of its error, in place of ``priors/monitoring.csv``; taken
+        as it is, also of regions.
     found : Problems
     """
     from sinkrisk.priors import load_table
@@ -157,12 +162,23 @@ def find_signals(
             found.add(problem[0], got=problem[1], allowed=problem[2], key=f"signals.{name}")
             continue
         rule = rules[base]
-        size = float(given.get(name, given.get(base, rule["size"])))
+        stated = float(rule["size"]) * _regional(base, rule["reference"], drawn)
+        size = float(given.get(name, given.get(base, stated)))
         if rule["kind"] == "misread" and size >= 1.0:
             found.add("noise of a state is a probability", got=size, allowed="below 1", key=f"noise.{name}")
         noise = Noise(rule["kind"], size, _states(base, detail, drawn, network))
         signals.append(Signal(str(name), noise, str(rule["unit"])))
     return signals
+
+
+def _regional(base: str, reference: float, drawn: xr.Dataset) -> float:
+    """Return the root of the share that the drawn regions have in a world's sink; 1 for the world."""
+    if "regions" not in drawn.attrs or not reference > 0.0:
+        return 1.0
+    values = np.asarray(drawn[base].values, dtype=float)
+    # Sign apart: a sea that is as likely a source as a sink still has to be measured.
+    flux = np.sqrt(np.mean(values**2))
+    return float(np.sqrt(min(flux / reference, 1.0))) if flux > 0.0 else 1.0
 
 
 def _missing(

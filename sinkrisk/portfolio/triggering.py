@@ -46,7 +46,12 @@ class Trigger:
 
 
 def find_trigger(
-    read: Floats, gains: Floats, probability: Floats, *, least_share: float = LEAST_SHARE
+    read: Floats,
+    gains: Floats,
+    probability: Floats,
+    *,
+    truth: Floats | None = None,
+    least_share: float = LEAST_SHARE,
 ) -> Trigger | None:
     """Return the rule that adds most over these draws.
 
@@ -57,13 +62,17 @@ def find_trigger(
         What switching to each alternative adds in each draw.
     probability : ndarray, (draw,)
         Any scale.
+    truth : ndarray, (draw, signal), optional
+        What was read: no threshold is set where the signal itself never is, among draws of any
+        probability. Readings reach further than what they err about, and a rule out there would wait for
+        an error.
     least_share : float
         Least probability of switching and of not switching.
 
     Returns
     -------
     Trigger or None
-        None where no signal divides the draws or no rule adds anything.
+        None where no signal divides the draws within its range or no rule adds anything.
 
     Examples
     --------
@@ -81,7 +90,12 @@ def find_trigger(
         x = read[order, s]
         mass = np.cumsum(weight[order])[:-1]
         # Between two different values only; midway, so that neither lies on the threshold.
-        cuts = np.flatnonzero((np.diff(x) > 0.0) & (mass >= least_share) & (mass <= 1.0 - least_share))
+        within = (mass >= least_share) & (mass <= 1.0 - least_share)
+        if truth is not None:
+            there = truth[weight > 0.0, s]
+            middle = 0.5 * (x[:-1] + x[1:])
+            within &= (middle >= there.min()) & (middle <= there.max())
+        cuts = np.flatnonzero((np.diff(x) > 0.0) & within)
         if not cuts.size:
             continue
         running = np.cumsum(weight[order, None] * gains[order], axis=0)

@@ -93,6 +93,8 @@ MONITORING = Schema(
         # normal: standard deviation of one period's reading; misread: probability of another state.
         Column("size", "number", minimum=0.0, above=True),
         Column("unit", "unit"),
+        # The world's flux that is read with an error of that size; empty where the world has no part in it.
+        Column("reference", "number", required=False, minimum=0.0, above=True),
         *SOURCE,
     ),
     unique=("signal",),

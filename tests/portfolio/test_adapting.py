@@ -113,6 +113,34 @@ def test_triggers_say_when_what_and_how_much(result):
     assert result.triggers.groupby("half")["period"].apply(lambda p: (p == "all").sum()).tolist() == [1, 1]
 
 
+def test_no_threshold_lies_beyond_what_a_regions_sink_can_reach(inputs):
+    """An error many times the sink: before, thresholds lay at three times what any draw of it is."""
+    drawn, plans = inputs
+    rng = np.random.default_rng(3)
+    met = 0
+    for seed in range(5):
+        # The sink says nothing of what pays: what a rule finds in it is chance.
+        small = drawn.assign(ocean_sink=("sample", rng.uniform(-0.05, 0.05, 400)))
+        found = adapted(small, plans, signals=["ocean_sink"], noise={"ocean_sink": 0.4}, rng=seed)
+        rules = found.triggers[found.triggers["period"] != "all"]
+        assert (rules["threshold"].abs() <= 0.05).all()
+        met += len(rules)
+    assert met > 0
+
+
+def test_where_no_threshold_helps_that_is_said(result):
+    frame = adaptive_tables.Frame(["p0"], ["near_term", "mid_term", "long_term"], SIGNALS, ["1"])
+
+    def told(triggers):
+        return adaptive_tables.adaptive_sentence(result.table, result.decisions, triggers, frame)
+
+    rules = result.triggers
+    assert "no threshold helps" not in told(rules)
+    fewer = rules.drop(index=rules.index[rules["period"] == "mid_term"][0])
+    assert told(fewer).endswith("In 1 of 4 searches no threshold helps.")
+    assert told(rules[rules["period"] == "all"]).endswith("No threshold helps, on any signal in any period.")
+
+
 def test_the_sentence_never_says_a_gain_without_its_interval(result):
     row = result.table.set_index("policy").loc["rolling"]
     frame = adaptive_tables.Frame(["p0"], ["near_term"], SIGNALS, ["1"])

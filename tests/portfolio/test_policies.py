@@ -244,6 +244,24 @@ def test_a_trigger_is_the_best_of_all():
     assert weight @ (rule.fires(read) * gains[:, rule.to]) == pytest.approx(best)
 
 
+def test_no_threshold_lies_where_the_signal_never_is():
+    """A sink within 0.1 read with an error of 1: what pays beyond 0.1 waits for an error, not the sink."""
+    rng = np.random.default_rng(5)
+    truth = rng.uniform(-0.1, 0.1, (400, 1))
+    read = truth + rng.normal(size=(400, 1))
+    gains = np.where(read > 0.8, 1.0, -1.0)
+    weight = np.ones(400)
+    assert find_trigger(read, gains, weight).threshold == pytest.approx(0.8, abs=0.05)
+    # Above any threshold within the range more readings cost than pay; and below any.
+    assert find_trigger(read, gains, weight, truth=truth) is None
+    # Draws of no probability do not widen the range.
+    wide = np.vstack([truth, [[5.0]]])
+    more = np.vstack([read, [[5.0]]]), np.vstack([gains, [[1.0]]]), np.append(weight, 0.0)
+    assert find_trigger(*more, truth=wide) is None
+    within = find_trigger(read, np.where(read > 0.05, 1.0, -1.0), weight, truth=truth)
+    assert within.threshold == pytest.approx(0.05, abs=0.02)
+
+
 def test_no_trigger_where_nothing_varies_or_pays():
     assert find_trigger(np.zeros((50, 1)), np.ones((50, 1)), np.ones(50)) is None
     assert find_trigger(np.arange(50.0)[:, None], -np.ones((50, 2)), np.ones(50)) is None

@@ -98,6 +98,33 @@ def test_noise_comes_from_the_library_unless_said():
     assert [s.name for s in resolved(None, drawn)] == [n for n in signalling.DEFAULT if n != "ocean_sink"]
 
 
+def test_regions_sinks_are_read_with_their_share_of_the_worlds_variance():
+    drawn = build_drawn(200)
+    sinks = {"land_sink": np.linspace(1.6, 4.8, 200), "ocean_sink": np.full(200, 2.9)}
+    for name, values in sinks.items():
+        drawn[name] = "sample", values
+    # Of the world nothing is scaled, whatever the sinks drawn.
+    names = ["land_sink", "ocean_sink", "lost_share"]
+    assert [s.noise.size for s in resolved(names, drawn)] == [0.9, 0.4, 0.05]
+    part = drawn.assign_attrs(regions=["arid_zones"])
+    # Half the world's sea: the error's variance is halved. A sea near nought counts by its spread.
+    part["ocean_sink"] = "sample", np.full(200, 1.45)
+    part["land_sink"] = "sample", np.tile([-0.128, 0.128], 100)
+    sizes = [s.noise.size for s in resolved(names, part)]
+    assert sizes == pytest.approx([0.9 * 0.2, 0.4 * np.sqrt(0.5), 0.05])
+    # Ten regions of a tenth each err together as the world does.
+    part["ocean_sink"] = "sample", np.full(200, 0.29)
+    assert 10.0 * resolved(["ocean_sink"], part)[0].noise.size ** 2 == pytest.approx(0.4**2)
+    part["ocean_sink"] = "sample", np.full(200, 29.0)
+    assert resolved(["ocean_sink"], part)[0].noise.size == 0.4
+    assert resolved(["ocean_sink"], part, noise={"ocean_sink": 0.3})[0].noise.size == 0.3
+    # The flux that an error belongs to is that of the same row of the observations.
+    table = priors.load_table("monitoring").set_index("signal")
+    budget = priors.load_observations("global").query("start == 2014").set_index("component")
+    for sink in ("land", "ocean"):
+        assert table.loc[f"{sink}_sink", "reference"] == budget.loc[sink, "value"]
+
+
 @pytest.mark.parametrize(
     ("names", "noise", "message"),
     [
