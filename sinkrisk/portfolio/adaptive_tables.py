@@ -61,7 +61,7 @@ class Frame:
 
     @property
     def interval(self) -> dict[str, Any]:
-        """The columns that say what kind of interval a row holds."""
+        """The columns that say what kind of interval a row holds that rests on one half alone."""
         return {"interval_kind": pairing.INTERVAL, "interval_mass": self.level}
 
 
@@ -92,31 +92,37 @@ def policy_table(values: Floats, probability: Floats, resamples: Floats, frame: 
     rows = []
     for p, policy in enumerate(POLICIES):
         gain = values[:, p] - values[:, fixed]
-        low, high = pairing.bounds(pairing.mean_replicates(values[:, p], probability, resamples), frame.level)
-        gain_low, gain_high = pairing.bounds(
-            pairing.mean_replicates(gain, probability, resamples), frame.level
-        )
-        tail_low, tail_high = pairing.bounds(tails[p] - tails[fixed], frame.level)
+        mean, gained = (float(pairing.mean_replicates(x, probability, once)[0]) for x in (values[:, p], gain))
+        low, high = _bounds(pairing.mean_replicates(values[:, p], probability, resamples), mean, frame)
+        gain_low, gain_high = _bounds(pairing.mean_replicates(gain, probability, resamples), gained, frame)
+        tail_gain = worst[p] - worst[fixed]
+        tail_low, tail_high = _bounds(tails[p] - tails[fixed], tail_gain, frame)
         rows.append(
             {
                 "policy": policy,
-                "mean": float(pairing.mean_replicates(values[:, p], probability, once)[0]),
+                "mean": mean,
                 "low": low,
                 "high": high,
                 "cvar": worst[p],
-                "gain": float(pairing.mean_replicates(gain, probability, once)[0]),
+                "gain": gained,
                 "gain_low": gain_low,
                 "gain_high": gain_high,
-                "cvar_gain": worst[p] - worst[fixed],
+                "cvar_gain": tail_gain,
                 "cvar_gain_low": tail_low,
                 "cvar_gain_high": tail_high,
                 "draws": len(values),
                 "unit": MONEY,
-                **frame.interval,
+                "interval_kind": pairing.WIDENED,
+                "interval_mass": frame.level,
                 "tail_mass": 1.0 - frame.tail,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _bounds(replicates: Floats, value: float, frame: Frame) -> tuple[float, float]:
+    """Return the bounds of what both halves of the draws, each choosing for the other, come to."""
+    return pairing.bounds(pairing.widened(replicates, value), frame.level)
 
 
 def course_table(both: Sequence[HalfLike], probability: Floats, frame: Frame) -> pd.DataFrame:
@@ -288,7 +294,7 @@ def adaptive_sentence(
     """Return what the tables say, in a few sentences."""
     by = table.set_index("policy")
     row, perfect = by.loc["rolling"], by.loc["perfect"]
-    interval = f"{100.0 * frame.level:g} % {pairing.INTERVAL} interval, paired"
+    interval = f"{100.0 * frame.level:g} % {pairing.WIDENED} interval, paired"
     verdict = (
         "adds" if row["gain_low"] > 0.0 else "loses" if row["gain_high"] < 0.0 else "does not clearly add"
     )

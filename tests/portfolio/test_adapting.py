@@ -71,7 +71,8 @@ def test_tables_agree_with_the_draws(inputs, result):
         assert table.loc[policy, "gain_low"] <= table.loc[policy, "gain"] + 1e-9
         assert table.loc[policy, "gain_high"] >= table.loc[policy, "gain"] - 1e-9
     assert table.loc["fixed", ["gain", "gain_low", "gain_high", "cvar_gain"]].tolist() == [0.0] * 4
-    assert set(table["interval_kind"]) == {"percentile bootstrap"}
+    assert set(table["interval_kind"]) == {"widened percentile bootstrap"}
+    assert set(result.triggers["interval_kind"]) == {"percentile bootstrap"}
     assert set(table["interval_mass"]) == {0.9}
     assert (draws["value"] <= draws["value"].sel(policy="perfect")).all()
     # A value is that of the composite plan which the choices name.
@@ -152,7 +153,7 @@ def test_the_sentence_never_says_a_gain_without_its_interval(result):
     gain = f"{row['gain']:.3g} billion USD ({row['gain_low']:.3g} to {row['gain_high']:.3g}"
     text = told(rolling=0.2, greedy=0.2)
     assert gain in text
-    assert "90 % percentile bootstrap interval" in text
+    assert "90 % widened percentile bootstrap interval" in text
     assert "20% of its later decisions rest on too few effective draws" in text
     assert "The greedy policy changes it by" in text
     assert "greedy" not in told(rolling=0.2, greedy=0.6)

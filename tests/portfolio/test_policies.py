@@ -125,6 +125,50 @@ def test_a_useless_but_varying_signal_adds_nothing():
     assert wins < 10
 
 
+def opposite(n, seed):
+    """Two plans of equal value; the first period says the opposite of the whole, the signal nothing."""
+    rng = np.random.default_rng(seed)
+    theta = rng.standard_normal(n)
+    first, last = np.zeros((n, 2)), np.zeros((n, 4))
+    first[:, 1], last[:, 2], last[:, 3] = -0.5 * theta, 1.5 * theta, 1.5 * theta
+    truth, noises = [np.repeat(rng.standard_normal((n, 1, 1)), 2, axis=1)], [Noise("normal", 1.0)]
+    return Game([first, last], truth, read_signals(truth, noises, rng), noises, np.full(n, 1 / n), 2)
+
+
+def test_intervals_hold_where_halves_lean_on_one_another_most():
+    """Greedy takes the plan that looks worse on the other half: unwidened, 20 % of intervals miss nought."""
+    outside = 0
+    for seed in range(300):
+        table, _, _, _ = tables_of(opposite(200, seed), Rule(ess_min=10.0), seed=seed)
+        row = table.loc["greedy"]
+        outside += row["gain_low"] > 0.0 or row["gain_high"] < 0.0
+    # Were a tenth outside, 45 or more of 300 would be in 4e-3; of a fifth fewer than 45 are in 2e-2.
+    assert outside < 45
+
+
+def test_intervals_hold_a_gain_that_is_known():
+    # Two plans as good, a reading of error 1: E max(0, m), m of sd 1 / sqrt(2); re-weighting loses little.
+    missed, true = 0, norm.pdf(0.0) / np.sqrt(2.0)
+    for seed in range(200):
+        theta = np.random.default_rng([4, seed]).standard_normal(200)
+        game = two_periods(theta, Noise("normal", 1.0), seed)
+        row = tables_of(game, Rule(ess_min=10.0), seed=seed)[0].loc["rolling"]
+        missed += not row["gain_low"] <= true <= row["gain_high"]
+    # Were a tenth outside, 33 or more of 200 would be in 3e-3; unwidened about 18 % are.
+    assert missed < 33
+
+
+def test_halves_that_choose_for_one_another_err_together():
+    # The errors of the closed form: -s_B a and -s_A b in the plan that looked worse less the better.
+    a, b = np.random.default_rng(6).standard_normal((2, 200_000))
+    # Standard error of a correlation of .64 over 2e5 pairs: below 2.3e-3; four of them.
+    measured = np.corrcoef(-np.sign(b) * a, -np.sign(a) * b)[0, 1]
+    assert measured == pytest.approx(pairing.HALVES_TOGETHER, abs=9e-3)
+    x = np.array([1.0, 2.0, 6.0])
+    assert np.array_equal(pairing.widened(x, 2.0, 0.0), x)
+    assert pairing.widened(x, 2.0).std() == pytest.approx(np.sqrt(1.0 + 2.0 / np.pi) * x.std())
+
+
 def test_a_perfect_signal_of_a_state_is_perfect_information():
     theta = np.where(np.arange(1000) % 2, 1.0, -1.0)
     _, draws, _, _ = values_of(two_periods(theta, Noise("normal", 1e-3)))
