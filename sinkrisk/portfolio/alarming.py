@@ -44,8 +44,9 @@ class WarningResult(Result):
         portfolio, period (whose end the warning is given at), year (of that end), draws, base_rate
         (share of draws that miss the target), auc, low, high, brier_skill (against the base rate),
         alarm_level (risk), hit_rate and false_alarms (share of misses, and of the rest, whose risk is
-        above the level at this period), interval_kind, interval_mass. NaN where misses, or draws
-        that meet the target, are too few to learn from.
+        above the level at this period), auc_no_error (area of the same regression on the signals
+        themselves: what monitoring's errors cost), interval_kind, interval_mass. NaN where misses, or
+        draws that meet the target, are too few to learn from.
     leads : DataFrame
         One row per portfolio: portfolio, false_alarm_rate (asked for), false_alarms and hit_rate
         (held out, at any period), lead_time (mean years from the first alarm to the target year, of the
@@ -142,6 +143,21 @@ def early_warning(
     interval normal on the scale of log odds with DeLong's standard errors (`scoring.area_interval`).
     The alarm level is chosen on the learning half. Every draw counts alike, so draws of unequal
     probability are refused.
+
+    The regression finds what there is to find in the readings. Of four plans of the world (phased,
+    nature_foundation, engineered_first, balanced; 60 GtCO2 by 2100, 8192 draws, default signals, standard
+    errors 0.01) the areas by 2050 are
+
+    - 0.53, 0.63, 0.57 and 0.58 by this regression;
+    - 0.53, 0.62, 0.58 and 0.58 by the exact posterior, draws weighted by the likelihood of the readings;
+    - 0.67, 0.79, 0.69 and 0.76 by this regression on signals read without error;
+    - 0.87, 0.87, 0.80 and 0.83 by an oracle that knows every driver until 2050 (boosted trees);
+    - 0.82, 0.87, 0.83 and 0.84 by one that sees nothing but the deployment modes after 2050;
+    - 0.95, 0.93, 0.90 and 0.91 by one that knows both.
+
+    Most is lost to monitoring: removal is read to 0.1 of what was planned, while before 2050 no more than
+    0.004 to 0.12 of it is removed on average. Read to a tenth of itself it would give 0.66, 0.78, 0.68 and
+    0.76. Then comes what is not there to be seen before 2050.
     """
     goal = make_target(target)
     found = Problems()
@@ -167,7 +183,7 @@ def early_warning(
         found.add("no period ends before the target year", got=goal.year, key="target.year")
     found.raise_if_any()
     seed = random.seed_of(rng)
-    read, short = _watched(drawn, portfolios, goal, chosen, network, random.stream(seed, "monitoring"))
+    read, truth, short = _watched(drawn, portfolios, goal, chosen, network, random.stream(seed, "monitoring"))
     both = policies.halves(len(short), random.stream(seed, "halves"))
     ends = (drawn["period_start"].values + drawn["period_length"].values)[:times]
     labels = [str(v) for v in drawn["period"].values[:times]]
@@ -178,12 +194,18 @@ def early_warning(
     risks = []
     for f, name in enumerate(names):
         event = short[:, f] > 0.0
-        told = foretell([r[:, f] for r in read[:times]], event, both, false_alarm_rate, ridge)
+        told, exact = (
+            foretell([r[:, f] for r in seen[:times]], event, both, false_alarm_rate, ridge)
+            for seen in (read, truth)
+        )
         risks.append(told.risks if told else np.full((len(event), times), np.nan))
         rows.extend(
-            {"portfolio": name, "period": p, "year": int(e), **scores, "interval_kind": INTERVAL,
-             "interval_mass": level}
-            for p, e, scores in zip(labels, ends, _scores(told, event, times, level), strict=True)
+            {"portfolio": name, "period": p, "year": int(e), **scores, "auc_no_error": unerring["auc"],
+             "interval_kind": INTERVAL, "interval_mass": level}
+            for p, e, scores, unerring in zip(
+                labels, ends, _scores(told, event, times, level), _scores(exact, event, times, level),
+                strict=True,
+            )
         )  # fmt: skip
         leads.append({"portfolio": name, "false_alarm_rate": false_alarm_rate,
                       **_lead(told, event, ends, goal.year, level), "lead_mass": level,
@@ -284,15 +306,16 @@ def _watched(
     signals: Sequence[Signal],
     network: xr.DataArray | None,
     rng: np.random.Generator,
-) -> tuple[list[Floats], Floats]:
-    """Return readings by period (draw, portfolio, signal), and the shortfall (draw, portfolio)."""
+) -> tuple[list[Floats], list[Floats], Floats]:
+    """Return readings and signals by period (draw, portfolio, signal), and shortfalls (draw, portfolio)."""
     from sinkrisk.portfolio.simulation import simulate
 
     wanted = tuple(dict.fromkeys((*NEEDED, *composing.VALUED)))
     outcomes = simulate(drawn, portfolios, variables=wanted)
     seen = signal_values(signals, outcomes, drawn, network)
     truth = [seen[:, :, q] for q in range(seen.shape[2])]
-    return read_signals(truth, [s.noise for s in signals], rng), composing.shortfall_of(outcomes, goal)
+    read = read_signals(truth, [s.noise for s in signals], rng)
+    return read, truth, composing.shortfall_of(outcomes, goal)
 
 
 def _scores(told: Foretold | None, event: Bools, times: int, level: float) -> list[dict[str, Any]]:
@@ -364,8 +387,9 @@ def warning_sentence(table: pd.DataFrame, leads: pd.DataFrame) -> str:
             f"By {best['year']} monitoring tells better than chance for {above} of {len(last)} portfolios "
             f"whether the target will be missed, best for {best['portfolio']}: area under the curve "
             f"{best['auc']:.2f} ({best['low']:.2f} to {best['high']:.2f}, {mass}; 0.5 is chance), by "
-            f"{early['year']} {early['auc']:.2f}; Brier skill against the base "
-            f"rate {best['brier_skill']:.2g}. "
+            f"{early['year']} {early['auc']:.2f}; if monitoring did not err it would be "
+            f"{best['auc_no_error']:.2f} by {best['year']}; Brier skill against the base rate "
+            f"{best['brier_skill']:.2g}. "
             f"It is missed in {best['base_rate']:.0%} of draws."
         )
         warned = (
