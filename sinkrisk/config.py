@@ -15,9 +15,9 @@ from typing import Any, get_args
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from sinkrisk import files
+from sinkrisk import files, shapes
 from sinkrisk.budget.specification import BudgetSpec
-from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.errors import InputError, Problem
 from sinkrisk.inputs.specification import InputsSpec
 from sinkrisk.network.specification import NetworkSpec
 from sinkrisk.portfolio.specification import (
@@ -75,9 +75,12 @@ class RunSpec(BaseModel):
     def _power_of_two(cls, value: int) -> int:
         if value & (value - 1):
             below = 1 << (value.bit_length() - 1)
-            raise ValueError(
-                f"must be a power of two, because Sobol' points lose their balance elsewhere: got {value}; "
-                f"take {below} or {2 * below}"
+            raise InputError(
+                Problem(
+                    "must be a power of two, because Sobol' points lose their balance elsewhere",
+                    got=value,
+                    allowed=f"for example {below} or {2 * below}",
+                )
             )
         return value
 
@@ -140,11 +143,12 @@ def load_spec(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None 
     # where it has keys without a default these are missed by name.
     bare = {name for name, value in located.data.items() if value is None and name in sections()}
     data = {**located.data, **given, **{name: {} for name in bare}}
-    try:
-        spec = RunSpec.model_validate(data)
-    except pydantic.ValidationError as error:
-        problems = [_of_option(_of_bare(p, bare), given) for p in problems_of(error, RunSpec, located)]
-        raise SpecError(problems, _sound_part(data, error, located)) from error
+    spec, faults = shapes.read(RunSpec, data)
+    if spec is None:
+        placed = [replace(f.problem, file=str(located.path), row=located.line(*f.keys)) for f in faults]
+        problems = [_of_option(_of_bare(p, bare), given) for p in placed]
+        faulty = {str(f.keys[0]) for f in faults if f.keys}
+        raise SpecError(problems, _sound_part(data, faulty, located))
     return LoadedSpec(spec=spec, located=located)
 
 
@@ -161,9 +165,8 @@ class SpecError(InputError):
 
 
 def _sound_part(
-    data: Mapping[Any, Any], error: pydantic.ValidationError, located: files.LocatedYaml
+    data: Mapping[Any, Any], faulty: Collection[str], located: files.LocatedYaml
 ) -> LoadedSpec | None:
-    faulty = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
     rest = {str(k): v for k, v in data.items() if str(k) not in faulty}
     try:
         spec = RunSpec.model_validate({"title": "-", "seed": 0, **rest})
@@ -218,46 +221,3 @@ def _find(path: str | os.PathLike[str]) -> Path:
             )
         )
     return files.require_file(given, purpose="spec")
-
-
-def problems_of(
-    error: pydantic.ValidationError, model: type[BaseModel], located: files.LocatedYaml
-) -> list[Problem]:
-    """Turn pydantic's errors into problems with file, line, key and the allowed names."""
-    found = Problems(file=str(located.path))
-    for item in error.errors():
-        keys = tuple(k for k in item["loc"] if not _is_tag(k, located, item["loc"]))
-        where: dict[str, Any] = {"key": ".".join(map(str, keys)) or None, "row": located.line(*keys)}
-        if item["type"] == "extra_forbidden":
-            known = _fields_at(model, keys[:-1])
-            found.add("unknown key", got=str(keys[-1]), allowed=known or None, **where)
-        elif item["type"] == "missing":
-            found.add("missing key", allowed=_fields_at(model, keys[:-1]) or None, **where)
-        else:
-            message = str(item["msg"]).removeprefix("Value error, ")
-            # The message of a check of our own already shows the value it found.
-            own = item["type"] == "value_error" or isinstance(item.get("input"), Mapping | list)
-            shown = {} if own else {"got": _shown(item.get("input"))}
-            found.add(message[:1].lower() + message[1:], **shown, **where)
-    return found.found
-
-
-def _is_tag(key: str | int, located: files.LocatedYaml, loc: tuple[str | int, ...]) -> bool:
-    """Return whether a part of pydantic's location names a union member rather than a key."""
-    return isinstance(key, str) and key != loc[-1] and not any(key in path for path in located.lines)
-
-
-def _shown(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | type(None)) else type(value).__name__
-
-
-def _fields_at(model: type[BaseModel], keys: tuple[str | int, ...]) -> list[str]:
-    """Return the field names of the model that sits at `keys`, or an empty list."""
-    current: type[BaseModel] | None = model
-    for key in keys:
-        field = current.model_fields.get(str(key)) if current is not None else None
-        if field is None:
-            return []
-        options = [field.annotation, *get_args(field.annotation)]
-        current = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-    return list(current.model_fields) if current is not None else []

@@ -86,8 +86,11 @@ def _names(loaded: LoadedSpec, memory: Mapping[str, Any], found: Problems) -> No
         part = getattr(spec, section)
         for index, name in enumerate(getattr(part, key) if part is not None else ()):
             if name not in criteria:
-                place = loaded.place(section, key, index)
-                found.add("unknown criterion", got=name, allowed=criteria, **place)
+                keys: tuple[str | int, ...] = (section, key, index)
+                if section == "rank" and ("rank", "criteria", index) not in loaded.located.lines:
+                    # The criteria are those that the weights name: what is wrong stands there.
+                    keys = ("rank", "weights", name if isinstance(part.weights, dict) else index)
+                found.add("unknown criterion", got=name, allowed=criteria, **loaded.place(*keys))
 
 
 def _horizon(loaded: LoadedSpec, found: Problems) -> None:

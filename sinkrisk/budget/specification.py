@@ -110,8 +110,15 @@ class BudgetSpec(BaseModel):
         if self.model == "closed":
             for name, given in (("errors", self.errors == "iid"), ("series", self.series is not None)):
                 if given:
-                    hint = "leave it out, or take a model of years"
-                    raise InputError(Problem(f"the closed model has no '{name}'", hint=hint))
+                    raise InputError(
+                        Problem(
+                            f"the closed model has no '{name}'",
+                            got=getattr(self, name),
+                            allowed="nothing here, or a model of years",
+                            key=name,
+                            hint="leave it out, or take model: hierarchical",
+                        )
+                    )
         return self
 
     @property

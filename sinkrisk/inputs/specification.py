@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sinkrisk.errors import Problems
 
 
 class InputsSpec(BaseModel):
@@ -61,7 +63,7 @@ class InputsSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fixed: dict[str, float | str] = Field(default_factory=dict)
-    quantiles: dict[str, float] = Field(default_factory=dict)
+    quantiles: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(default_factory=dict)
     replaced: dict[str, dict[str, float | str]] = Field(default_factory=dict)
     between: dict[str, tuple[float, float]] = Field(default_factory=dict)
     budget: bool = True
@@ -77,17 +79,11 @@ class InputsSpec(BaseModel):
     @field_validator("fixed")
     @classmethod
     def _finite(cls, value: dict[str, float | str]) -> dict[str, float | str]:
+        found = Problems()
         for name, number in value.items():
             if not isinstance(number, str) and not math.isfinite(number):
-                raise ValueError(f"'{name}' must be fixed at a finite number, got {number}")
-        return value
-
-    @field_validator("quantiles")
-    @classmethod
-    def _in_unit_interval(cls, value: dict[str, float]) -> dict[str, float]:
-        for name, number in value.items():
-            if not 0.0 <= number <= 1.0:
-                raise ValueError(f"'{name}' must be held at a u in [0, 1], got {number}")
+                found.add("fixed at no finite number", got=number, allowed="a finite number", key=name)
+        found.raise_if_any()
         return value
 
     @field_validator("replaced")
@@ -95,18 +91,34 @@ class InputsSpec(BaseModel):
     def _a_family_and_numbers(
         cls, value: dict[str, dict[str, float | str]]
     ) -> dict[str, dict[str, float | str]]:
+        found = Problems()
         for name, given in value.items():
             if not isinstance(given.get("distribution"), str):
-                raise ValueError(f"'{name}' needs a distribution, for example distribution: lognorm")
+                found.add(
+                    "needs a distribution",
+                    got=given.get("distribution"),
+                    allowed="a continuous family of scipy.stats or PreliZ by name",
+                    key=f"{name}.distribution",
+                    hint="for example distribution: lognorm",
+                )
             for label, number in given.items():
                 if label != "distribution" and (isinstance(number, str) or not math.isfinite(number)):
-                    raise ValueError(f"'{name}': parameter '{label}' must be a finite number, got {number}")
+                    allowed, key = "a finite number", f"{name}.{label}"
+                    found.add(
+                        f"parameter '{label}' is no finite number", got=number, allowed=allowed, key=key
+                    )
+        found.raise_if_any()
         return value
 
     @field_validator("between")
     @classmethod
     def _ordered(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        found = Problems()
         for name, (low, high) in value.items():
             if math.isnan(low) or math.isnan(high) or not low < high:
-                raise ValueError(f"'{name}' needs a range whose low lies below its high, got {low} to {high}")
+                allowed = "[low, high] with low below high"
+                found.add(
+                    "needs a range whose low lies below its high", got=[low, high], allowed=allowed, key=name
+                )
+        found.raise_if_any()
         return value

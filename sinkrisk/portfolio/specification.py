@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sinkrisk import units
-from sinkrisk.errors import InputError, Problem
+from sinkrisk import shapes, units
+from sinkrisk.errors import InputError, Problem, Problems
 
 AXES: tuple[str, ...] = (
     "sequestration_rate",
@@ -19,6 +20,23 @@ AXES: tuple[str, ...] = (
     "ecological_risk",
 )
 """The six axes of the review's section 4.1.1: the criteria a ranking takes when none are named."""
+
+
+Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+"""An amount that is planned, GtCO2/yr."""
+
+Concentration = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+"""A Dirichlet concentration of a criterion's weight."""
+
+
+def _no_repeats(names: Iterable[str], kind: str, key: str | None = None) -> None:
+    """Refuse a list of a spec that names an entry twice."""
+    given = list(names)
+    twice = [name for name in dict.fromkeys(given) if given.count(name) > 1]
+    if twice:
+        raise InputError(
+            Problem(f"a {kind} named twice", got=", ".join(twice), allowed=f"each {kind} once", key=key)
+        )
 
 
 class _Strict(BaseModel):
@@ -40,16 +58,14 @@ class PortfolioSpec(_Strict):
 
     file: str | None = None
     names: list[str] | None = None
-    total: dict[str, float]
+    total: dict[str, Amount]
 
     @field_validator("total")
     @classmethod
     def _total(cls, value: dict[str, float]) -> dict[str, float]:
-        if not value or not any(v > 0.0 for v in value.values()):
-            raise ValueError("at least one period needs a positive total")
-        for period, amount in value.items():
-            if not 0.0 <= amount < float("inf"):
-                raise ValueError(f"total of '{period}' must be 0 or more GtCO2/yr, got {amount}")
+        if not any(v > 0.0 for v in value.values()):
+            problem = "at least one period needs a positive total"
+            raise InputError(Problem(problem, got=value, allowed="GtCO2/yr by period, one of them above 0"))
         return value
 
 
@@ -97,34 +113,39 @@ class RankSpec(_Strict):
         list of the criteria, the most important first (ordinal).
     """
 
-    criteria: list[str] = Field(default_factory=lambda: list(AXES))
-    weights: Literal["uniform"] | dict[str, float] | list[str] = "uniform"
+    criteria: list[str] = Field(default_factory=lambda: list(AXES), min_length=1)
+    weights: Literal["uniform"] | dict[str, Concentration] | list[str] = "uniform"
 
     @model_validator(mode="before")
     @classmethod
     def _named_by_weights(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("criteria") is None:
             weights = data.get("weights")
-            named = list(weights) if isinstance(weights, (dict, list)) else list(AXES)
-            return {**data, "criteria": named}
+            named = list(weights) if isinstance(weights, (dict, list)) else []
+            # Names that are no text are said of the weights, where they stand.
+            sound = named and all(isinstance(name, str) for name in named)
+            return {**data, "criteria": named if sound else list(AXES)}
         return data
 
     @field_validator("criteria")
     @classmethod
     def _criteria(cls, value: list[str]) -> list[str]:
-        if not value or len(set(value)) < len(value):
-            raise ValueError("criteria must name at least one criterion, none twice")
+        _no_repeats(value, "criterion")
         return value
 
     @model_validator(mode="after")
     def _weights(self) -> RankSpec:
-        if isinstance(self.weights, dict) and not all(0.0 < v < float("inf") for v in self.weights.values()):
-            raise ValueError("Dirichlet concentrations must be positive")
         if not isinstance(self.weights, str):
-            missing = set(self.criteria) ^ set(self.weights)
-            if missing:
-                raise ValueError(
-                    f"weights and criteria name different criteria: {', '.join(sorted(missing))}"
+            _no_repeats(self.weights, "criterion", "weights")
+            if set(self.criteria) != set(self.weights):
+                raise InputError(
+                    Problem(
+                        "weights and criteria name different criteria",
+                        got=", ".join(self.weights),
+                        allowed=f"each of {', '.join(self.criteria)}, and no other",
+                        key="weights",
+                        hint="leave out 'criteria' to rank by those that 'weights' names",
+                    )
                 )
         return self
 
@@ -177,7 +198,8 @@ class SurveySpec(_Strict):
     def _rising(cls, value: list[float]) -> list[float]:
         pairs = zip([0.0, *value], value, strict=False)
         if not value or not all(low < high < float("inf") for low, high in pairs):
-            raise ValueError("prices must be positive, finite and rise")
+            problem = "prices must be positive, finite and rise"
+            raise InputError(Problem(problem, got=value, allowed="for example [50, 100, 200], USD/tCO2"))
         return value
 
 
@@ -227,8 +249,7 @@ class AdaptSpec(_Strict):
     @field_validator("candidates")
     @classmethod
     def _apart(cls, value: list[str]) -> list[str]:
-        if len(set(value)) < len(value):
-            raise ValueError("candidates must name each portfolio once")
+        _no_repeats(value, "portfolio")
         return value
 
     @field_validator("signals")
@@ -237,9 +258,14 @@ class AdaptSpec(_Strict):
         from sinkrisk.portfolio.signalling import OF_DRAWS, OF_OUTCOMES
 
         known = [*OF_OUTCOMES, *OF_DRAWS]
-        wrong = [name for name in value or () if name.split(":")[0] not in known]
-        if wrong or value == []:
-            raise ValueError(f"unknown signals {wrong}: there are {', '.join(known)}")
+        if value == []:
+            hint = "leave the key out to watch the default ones"
+            raise InputError(Problem("no signal at all", got=value, allowed=known, hint=hint))
+        found = Problems()
+        for index, name in enumerate(value or ()):
+            if name.split(":")[0] not in known:
+                found.add("unknown signal", got=name, allowed=known, key=str(index))
+        found.raise_if_any()
         return value
 
 
@@ -261,17 +287,7 @@ def _made[Model: BaseModel](model: type[Model], given: Mapping[str, Any], sectio
     if not isinstance(given, Mapping):
         allowed = f"a mapping with {', '.join(model.model_fields)}"
         raise InputError(Problem(f"{section}: no mapping", got=given, allowed=allowed, key=section))
-    try:
-        return model.model_validate(dict(given))
-    except ValidationError as error:
-        raise InputError([_problem(item, model, section) for item in error.errors()]) from error
-
-
-def _problem(item: Any, model: type[BaseModel], section: str) -> Problem:
-    key = ".".join([section, *map(str, item["loc"])])
-    if item["type"] == "extra_forbidden":
-        return Problem(
-            f"unknown key in '{section}'", got=str(item["loc"][-1]), allowed=list(model.model_fields), key=key
-        )
-    got = {} if item["type"] in ("missing", "value_error") else {"got": item["input"]}
-    return Problem(str(item["msg"]).removeprefix("Value error, "), key=key, **got)
+    made, faults = shapes.read(model, dict(given))
+    if made is None:
+        raise InputError([replace(f.problem, key=".".join([section, *map(str, f.keys)])) for f in faults])
+    return made

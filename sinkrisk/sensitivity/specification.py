@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sinkrisk.errors import InputError, Problem
+
 MIN_N = 256
 """Smallest base sample a spec may ask for; below it the indices are mostly noise."""
 
@@ -70,10 +72,13 @@ class SobolSpec(BaseModel):
     @classmethod
     def _power_of_two(cls, value: int | None) -> int | None:
         if value is not None and (value < 1 or value & (value - 1)):
-            value = max(value, MIN_N)
-            raise ValueError(
-                f"must be a power of two, because Sobol' points are balanced only there; "
-                f"the nearest are {1 << (value.bit_length() - 1)} and {1 << value.bit_length()}"
+            given, value = value, max(value, MIN_N)
+            raise InputError(
+                Problem(
+                    "must be a power of two, because Sobol' points are balanced only there",
+                    got=given,
+                    allowed=f"for example {1 << (value.bit_length() - 1)} or {1 << value.bit_length()}",
+                )
             )
         return value
 
@@ -81,14 +86,20 @@ class SobolSpec(BaseModel):
     @classmethod
     def _no_repeats(cls, value: list[str] | None) -> list[str] | None:
         if value is not None and len(set(value)) != len(value):
-            raise ValueError("names an entry twice")
+            twice = ", ".join(name for name in dict.fromkeys(value) if value.count(name) > 1)
+            raise InputError(Problem("names an entry twice", got=twice, allowed="each name once"))
         return value
 
     @model_validator(mode="after")
     def _in_order(self) -> SobolSpec:
         if self.most is not None and self.most < self.n:
-            raise ValueError(
-                f"'most' is {self.most}, below 'n', {self.n}: N begins at 'n' and is doubled up to 'most'; "
-                f"take {self.n} or more, or leave it out"
+            raise InputError(
+                Problem(
+                    f"'most' is below 'n', {self.n}: N begins at 'n' and is doubled up to 'most'",
+                    got=self.most,
+                    allowed=f"{self.n} or more",
+                    key="most",
+                    hint="or leave it out",
+                )
             )
         return self

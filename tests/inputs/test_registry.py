@@ -309,7 +309,7 @@ class TestSpec:
         ("given", "text"),
         [
             ({"fixd": {}}, "fixd"),
-            ({"quantiles": {"cost__daccs": 1.2}}, r"\[0, 1\]"),
+            ({"quantiles": {"cost__daccs": 1.2}}, "less than or equal to 1"),
             ({"fixed": {"cost__daccs": float("nan")}}, "finite"),
             ({"mass": 1.0}, "less than 1"),
             ({"tables": 1}, "greater than or equal to 2"),

@@ -293,7 +293,7 @@ def test_target_converts_its_unit_and_refuses_a_wrong_one():
     with pytest.raises(InputError) as caught:
         make_target({"net_removal": -1.0, "unit": "GtCO2/yr", "yaer": 2100})
     for message in (
-        "key 'target.net_removal': Input should be greater than 0: got -1.0",
+        "key 'target.net_removal': below its range: got -1.0; allowed: a finite number above 0",
         "key 'target.unit': cannot turn 'GtCO2/yr' into 'GtCO2'",
         "key 'target.yaer'",
     ):
@@ -303,15 +303,17 @@ def test_target_converts_its_unit_and_refuses_a_wrong_one():
 def test_specs_refuse_what_makes_no_sense():
     assert RankSpec().criteria == list(AXES)
     assert RankSpec(weights=["total_cost", "shortfall"]).criteria == ["total_cost", "shortfall"]
-    with pytest.raises(ValueError, match="different criteria: shortfall"):
+    with pytest.raises(
+        ValueError, match="different criteria: got 'total_cost, shortfall'; allowed: each of total_cost"
+    ):
         RankSpec(criteria=["total_cost"], weights={"total_cost": 1.0, "shortfall": 1.0})
-    with pytest.raises(ValueError, match="concentrations must be positive"):
+    with pytest.raises(ValueError, match="greater than 0"):
         RankSpec(weights={"total_cost": 0.0})
-    with pytest.raises(ValueError, match="at least one criterion, none twice"):
+    with pytest.raises(ValueError, match="a criterion named twice: got 'total_cost'"):
         RankSpec(criteria=["total_cost", "total_cost"])
     with pytest.raises(ValueError, match="at least one period needs a positive total"):
         PortfolioSpec(total={"near_term": 0.0})
-    with pytest.raises(ValueError, match="total of 'near_term' must be 0 or more"):
+    with pytest.raises(ValueError, match=r"near_term\n.*greater than or equal to 0"):
         PortfolioSpec(total={"near_term": -1.0, "mid_term": 1.0})
     with pytest.raises(ValueError, match="Extra inputs"):
         PortfolioSpec(total=TOTAL, totl=1)

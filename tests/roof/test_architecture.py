@@ -16,7 +16,18 @@ import sinkrisk
 PACKAGE = Path(sinkrisk.__file__).parent
 ROOT = PACKAGE.parent
 
-GROUND = ["errors", "arguments", "interrupts", "lazy", "units", "rng", "files", "results", "provenance"]
+GROUND = [
+    "errors",
+    "shapes",
+    "arguments",
+    "interrupts",
+    "lazy",
+    "units",
+    "rng",
+    "files",
+    "results",
+    "provenance",
+]
 ROOMS = [
     "risk", "priors", "budget", "network", "inputs", "portfolio",
     "sensitivity", "scenarios", "plots", "reporting",

@@ -124,7 +124,12 @@ def test_an_unknown_packaged_spec_names_those_there_are():
 
 
 @pytest.mark.parametrize(
-    ("draws", "message"), [(1000, "power of two"), (0, "greater than or equal to 16"), (-4, "16")]
+    ("draws", "message"),
+    [
+        (1000, "power of two"),
+        (0, "below its range: got 0; allowed: a whole number from 16 to 1048576"),
+        (-4, "16"),
+    ],
 )
 def test_a_bad_override_is_refused(draws, message):
     with pytest.raises(InputError, match=message):

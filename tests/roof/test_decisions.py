@@ -103,7 +103,7 @@ def test_a_run_that_adapts_and_holds_plans_by_region(small_spec, tmp_path):
         ({"adapt": {"candidates": ["phased", "phased"]}, "draws": 512}, "each portfolio once"),
         (
             {"adapt": {"candidates": ["phased", "nature_first"], "signals": ["land_snik"]}, "draws": 512},
-            "unknown signals",
+            "unknown signal",
         ),
         ({"inputs": {"fixed": {"cost__dacs": 3.0}}}, "did you mean 'cost__daccs'"),
         ({"inputs": {"between": {"cost__daccs": [-5.0, -1.0]}}}, "cost__daccs"),
