@@ -55,6 +55,13 @@ _AN_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why a number may not be larger, in its annotation beside the bound: told where it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Fault:
     """One thing that is wrong, and the keys and indexes that lead to it."""
 
@@ -284,9 +291,13 @@ def _hint(given: Any, options: Sequence[tuple[Any, Any]]) -> str | None:
         if _AN_EXPONENT.fullmatch(given):
             return f"YAML reads this as text: write {float(given):.15g}"
         return "write the number alone"
+    if isinstance(given, int | float) and numeric:
+        most = [b.le for _, bounds in options for b in bounds if _has(b, "le")]
+        reasons = [b.text for _, bounds in options for b in bounds if isinstance(b, Reason)]
+        return reasons[0] if reasons and any(given > bound for bound in most) else None
     if isinstance(given, Mapping | list | tuple) and (numeric or textual):
         return "write one value"
-    if isinstance(given, int | float) and "str" in kinds and not numeric:
+    if isinstance(given, int | float) and "str" in kinds:
         return "put it in quotes"
     if kinds == {"list"} and not isinstance(given, list | tuple):
         return "write a list: [first, second]"

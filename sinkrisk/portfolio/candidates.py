@@ -22,6 +22,7 @@ from sinkrisk.portfolio import plan_rows
 from sinkrisk.portfolio.forms import PLANS, checked
 from sinkrisk.portfolio.plan_rows import BY_REGION, WORLD, Names
 from sinkrisk.portfolio.strategies import SHARE_COLUMNS, SUM_TOLERANCE, load_strategies, normalised
+from sinkrisk.portfolio.variables import BEYOND_SENSE, MOST_PLANNED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,8 +225,8 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     Raises
     ------
     InputError
-        A period without a total, a total for an unknown period, a negative total, or totals that
-        are all zero; all at once.
+        A period without a total, a total for an unknown period, a negative total or one beyond
+        `variables.MOST_PLANNED`, or totals that are all zero; all at once.
 
     Examples
     --------
@@ -250,6 +251,9 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
             found.add(
                 "planned total out of range", got=value, allowed="0 or more GtCO2/yr", key=f"total.{period}"
             )
+        elif value > MOST_PLANNED:
+            allowed, key = f"0 to {MOST_PLANNED:.0f} GtCO2/yr", f"total.{period}"
+            found.add("planned total beyond sense", got=value, allowed=allowed, key=key, hint=BEYOND_SENSE)
     if not found and not any(total[p] > 0.0 for p in periods):
         found.add("the planned totals are all zero", key="total")
     found.raise_if_any()

@@ -8,9 +8,11 @@ import xarray as xr
 from sinkrisk.errors import Problems
 from sinkrisk.portfolio.ledgers import FLOW_CLASSES
 from sinkrisk.portfolio.variables import (
+    BEYOND_SENSE,
     COUPLING_COORDS,
     COUPLING_KINDS,
     INPUTS,
+    MOST_PLANNED,
     OPTIONAL,
     REQUIRED,
     RESOURCES,
@@ -245,10 +247,16 @@ def find_plan_problems(
         found.add("coordinated must be true or false for each portfolio", got=got, key="coordinated")
     order = ("portfolio", "pathway", "region", "period") if regional else ("portfolio", "pathway", "period")
     values = planned.transpose(*order).values
-    for bad, what in ((~np.isfinite(values), "plan is not a finite number"), (values < 0.0, "negative plan")):
+    finite = np.isfinite(values)
+    for bad, what, hint in (
+        (~finite, "plan is not a finite number", None),
+        (values < 0.0, "negative plan", None),
+        (finite & (values > MOST_PLANNED), "plan beyond sense", BEYOND_SENSE),
+    ):
         for spot in np.argwhere(bad):
             place = ".".join(str(planned[n].values[i]) for n, i in zip(order, spot, strict=True))
-            found.add(what, got=float(values[tuple(spot)]), allowed="0 or more GtCO2/yr", key=place)
+            value, allowed = float(values[tuple(spot)]), f"0 to {MOST_PLANNED:.0f} GtCO2/yr"
+            found.add(what, got=value, allowed=allowed, key=place, hint=hint)
     if not found:
         for f in np.flatnonzero((values == 0.0).all(axis=tuple(range(1, values.ndim)))):
             found.add("empty portfolio: it plans nothing", key=str(planned["portfolio"].values[f]))

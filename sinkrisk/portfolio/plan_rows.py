@@ -11,6 +11,7 @@ import xarray as xr
 
 from sinkrisk import files, units
 from sinkrisk.errors import InputError, Problems
+from sinkrisk.portfolio.variables import BEYOND_SENSE, MOST_PLANNED
 
 FURTHER: tuple[str, ...] = ("region", "coordinated", "name", "description", "source", "locator", "note")
 """Columns a table of portfolios may have beside those it needs."""
@@ -118,6 +119,17 @@ def read_rows(
                 value *= units.factor(cell["unit"], "GtCO2/yr")
             except InputError as error:
                 found.add(str(error), row=row.row, key="unit")
+            else:
+                if value > MOST_PLANNED:
+                    got, allowed = f"{cell[number]} {cell['unit']}", f"0 to {MOST_PLANNED:.0f} GtCO2/yr"
+                    found.add(
+                        "plan beyond sense",
+                        got=got,
+                        allowed=allowed,
+                        row=row.row,
+                        key=number,
+                        hint=BEYOND_SENSE,
+                    )
         own = out.cells.setdefault(label, {})
         if (pathway, region, period) in own:
             got = ", ".join(part for part in (label, pathway, region, period) if part)

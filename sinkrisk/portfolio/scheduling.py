@@ -14,6 +14,7 @@ from sinkrisk.errors import InputError, Problem, Problems
 from sinkrisk.portfolio import filling
 from sinkrisk.portfolio.forms import checked, find_weight_problem
 from sinkrisk.portfolio.simulation import capacity
+from sinkrisk.portfolio.variables import BEYOND_SENSE, MOST_PLANNED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,9 +132,10 @@ def _check(
     for period in periods:
         if period not in total:
             found.add("period without a total", key=f"total.{period}")
-        elif not 0.0 < float(total[period]) < np.inf:
-            allowed = "above 0 GtCO2/yr"
-            found.add("total out of range", got=total[period], allowed=allowed, key=f"total.{period}")
+        elif not 0.0 < float(total[period]) <= MOST_PLANNED:
+            allowed, key = f"above 0, to {MOST_PLANNED:.0f} GtCO2/yr", f"total.{period}"
+            hint = BEYOND_SENSE if float(total[period]) > MOST_PLANNED else None
+            found.add("total out of range", got=total[period], allowed=allowed, key=key, hint=hint)
     if pathways is None:
         flow = drawn["flow_class"].values
         names = [p for p, f in zip(known, flow, strict=True) if f == "removal"]

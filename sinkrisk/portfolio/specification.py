@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from sinkrisk import shapes, units
 from sinkrisk.errors import InputError, Problem, Problems
+from sinkrisk.portfolio.variables import BEYOND_SENSE, MOST_PLANNED
 
 AXES: tuple[str, ...] = (
     "sequestration_rate",
@@ -22,7 +23,7 @@ AXES: tuple[str, ...] = (
 """The six axes of the review's section 4.1.1: the criteria a ranking takes when none are named."""
 
 
-Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Planned = Annotated[float, Field(ge=0.0, le=MOST_PLANNED, allow_inf_nan=False), shapes.Reason(BEYOND_SENSE)]
 """An amount that is planned, GtCO2/yr."""
 
 Concentration = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -58,7 +59,7 @@ class PortfolioSpec(_Strict):
 
     file: str | None = None
     names: list[str] | None = None
-    total: dict[str, Amount]
+    total: dict[str, Planned]
 
     @field_validator("total")
     @classmethod

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 
 INF = float("inf")
 
+MOST_PLANNED = 1e6
+"""Largest amount that may be planned of a pathway or in all, GtCO2/yr: some hundred times all the CO2 the air
+holds, every year. What lies beyond any potential is allowed, lost and told; what lies beyond this was meant
+in another unit, and squares and products of it leave the range of floating point."""
+
+BEYOND_SENSE = "the air holds a few thousand GtCO2 in all: is the unit right?"
+"""Why `MOST_PLANNED` stands, for messages."""
+
 
 @dataclass(frozen=True)
 class Variable:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from sinkrisk.errors import ConvergenceError, InputError, Problem, Problems
+from sinkrisk.portfolio.variables import BEYOND_SENSE, MOST_PLANNED
 from sinkrisk.risk import cvar, value_at_risk
 from sinkrisk.scenarios import curves
 from sinkrisk.scenarios.curtailing import respond_curtailed
@@ -289,8 +290,12 @@ def _validate(
         for name, amount in (value or {}).items():
             if name not in names:
                 found.add(f"{key}: unknown name", got=name, allowed=names, key=key)
-            elif not 0.0 <= amount < np.inf:
-                found.add(f"{key}: not an amount", got=amount, allowed="0 or more", key=f"{key}.{name}")
+            elif not 0.0 <= amount <= MOST_PLANNED:
+                allowed = f"0 to {MOST_PLANNED:.0f} GtCO2/yr"
+                hint = BEYOND_SENSE if amount > MOST_PLANNED else None
+                found.add(
+                    f"{key}: not an amount", got=amount, allowed=allowed, key=f"{key}.{name}", hint=hint
+                )
     for name in minimum or {}:
         if name in (maximum or {}) and minimum[name] > maximum[name]:
             found.add("minimum above maximum", got=(minimum[name], maximum[name]), key=f"minimum.{name}")

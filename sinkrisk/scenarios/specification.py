@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sinkrisk.portfolio.specification import Planned
+
 Amount = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -66,9 +68,9 @@ class OptimizeSpec(BaseModel):
     commitment_share: Share = 0.0
     curtail: bool = False
     segments: int = Field(default=4, ge=1, le=32)
-    total: dict[str, Amount] | None = None
+    total: dict[str, Planned] | None = None
     max_share: float | None = Field(default=None, gt=0.0, le=1.0)
     budget: Amount | None = None
-    minimum: dict[str, Amount] | None = None
-    maximum: dict[str, Amount] | None = None
+    minimum: dict[str, Planned] | None = None
+    maximum: dict[str, Planned] | None = None
     time_limit: float = Field(default=120.0, gt=0.0)

@@ -273,6 +273,23 @@ def test_broken_plans_are_named():
         assert message in str(caught.value)
 
 
+def test_an_amount_beyond_sense_is_refused_in_its_own_unit_and_row():
+    table = pd.DataFrame(
+        {
+            "pathway": ["daccs", "beccs", "biochar"],
+            "period": ["mid_term"] * 3,
+            "planned": [3e14, 1e300, 1e9],
+            "unit": ["MtCO2/yr", "GtCO2/yr", "MtCO2/yr"],
+        }
+    )
+    with pytest.raises(InputError) as caught:
+        portfolio.plan_from_table(table, portfolio="mine")
+    said = str(caught.value)
+    assert "row 2, key 'planned': plan beyond sense: got '300000000000000.0 MtCO2/yr'" in said
+    assert "row 3, key 'planned': plan beyond sense: got '1e+300 GtCO2/yr'; allowed: 0 to 1000000" in said
+    assert "row 4" not in said
+
+
 def test_unknown_portfolio_and_totals_are_named():
     with pytest.raises(InputError, match=r"unknown portfolio: got 'phasd'; .* did you mean 'phased'"):
         portfolio.load_portfolios(names=["phasd"])
@@ -281,6 +298,11 @@ def test_unknown_portfolio_and_totals_are_named():
         ({"near_term": 1.0, "mid_term": 1.0}, "key 'total.long_term': period without a planned total"),
         (TOTAL | {"later": 1.0}, "total of an unknown period: got 'later'"),
         (TOTAL | {"mid_term": -1.0}, "planned total out of range: got -1.0"),
+        (
+            TOTAL | {"mid_term": 1e300},
+            r"key 'total.mid_term': planned total beyond sense: got 1e\+300; allowed: 0 to 1000000 "
+            "GtCO2/yr; the air holds",
+        ),
         (TOTAL | {"mid_term": math.nan}, "planned total out of range: got nan"),
         (dict.fromkeys(TOTAL, 0.0), "the planned totals are all zero"),
     ):

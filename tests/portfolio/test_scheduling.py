@@ -223,7 +223,7 @@ def test_everything_wrong_is_said_at_once(drawn):
     with pytest.raises(InputError) as caught:
         portfolio.schedule(
             drawn,
-            {"near_term": 0.0, "midterm": 1.0, "long_term": 1.0},
+            {"near_term": 0.0, "midterm": 1.0, "long_term": 1e300},
             pathways=["dacs"],
             level=0.0,
             least=1.0,
@@ -232,6 +232,7 @@ def test_everything_wrong_is_said_at_once(drawn):
         "key 'total.midterm': total of an unknown period: got 'midterm'",
         "did you mean 'mid_term'?",
         "key 'total.near_term': total out of range: got 0.0",
+        "key 'total.long_term': total out of range: got 1e+300; allowed: above 0, to 1000000",
         "key 'total.mid_term': period without a total",
         "unknown pathway: got 'dacs'",
         "did you mean 'daccs'?",

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from sinkrisk import portfolio, stages
 from sinkrisk.errors import InputError, MissingDependencyError
 from sinkrisk.portfolio import engine
+from sinkrisk.portfolio.variables import MOST_PLANNED
 
 from .conftest import build_drawn, plans, random_plans
 
@@ -268,6 +269,10 @@ def test_all_problems_come_at_once():
         (lambda p: p.isel(portfolio=[]), "no portfolio to simulate"),
         (lambda p: p * 0.0, "empty portfolio: it plans nothing"),
         (lambda p: p.where(p["planned"] < 1.0), "plan is not a finite number"),
+        (
+            lambda p: p.assign(planned=p["planned"] * 1e300),
+            r"key 'p0\.\w+\.\w+': plan beyond sense: got .*e\+\d+; allowed: 0 to 1000000",
+        ),
         (lambda p: p.rename(planned="share"), "portfolios lack the variable 'planned': got 'share'"),
         (lambda p: p.assign(planned=p["planned"].assign_attrs(units="MtCO2/yr")), "plans in another unit"),
     ],
@@ -276,6 +281,15 @@ def test_bad_plans_are_named(change, message):
     drawn = build_drawn(4)
     with pytest.raises(InputError, match=message):
         portfolio.simulate(drawn, change(random_plans(drawn)))
+
+
+def test_a_plan_beyond_any_potential_is_simulated_and_only_one_beyond_sense_refused():
+    drawn = build_drawn(4)
+    plan = random_plans(drawn)
+    large = plan.assign(planned=plan["planned"].clip(max=0.0) + MOST_PLANNED)
+    assert np.isfinite(portfolio.simulate(drawn, large)["net"]).all()
+    with pytest.raises(InputError, match="plan beyond sense"):
+        portfolio.simulate(drawn, large.assign(planned=large["planned"] * 1.0001))
 
 
 def test_bad_sizes_are_named():

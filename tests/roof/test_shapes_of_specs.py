@@ -130,6 +130,12 @@ def test_wrong_kinds_are_told_in_our_words(path, tmp_path):
             r"key 'portfolios\.total': not a mapping.*got 5;.*write keys with values",
         ),
         (("portfolios", "total"), {2030: 5.0}, r"key 'portfolios\.total\.2030': a key that is not text"),
+        (
+            ("portfolios", "total"),
+            {"near_term": 1.0, "mid_term": 1.0e300},
+            r"key 'portfolios\.total\.mid_term': above its range: got 1e\+300; allowed: a finite number "
+            r"from 0 to 1000000; the air holds a few thousand GtCO2 in all: is the unit right\?",
+        ),
         (("target", "year"), "1e3", r"key 'target\.year': not a whole number: got '1e3';.*write 1000"),
         (("adapt", "signals"), ["nois"], r"key 'adapt\.signals\.0': unknown signal: got 'nois'"),
         (

@@ -362,6 +362,10 @@ def test_nothing_is_printed_and_options_are_restored(built, capfd):
         ({"shortfall_penalty": -5.0}, "key 'shortfall_penalty'"),
         ({"max_share": 0.1}, "cannot each hold less"),
         ({"total": {"long_term": -1.0}}, "key 'total.long_term'"),
+        (
+            {"maximum": {"daccs": 1e300}},
+            "got 1e+300; allowed: 0 to 1000000 GtCO2/yr; the air holds",
+        ),
         ({"minimum": {"dac": 1.0}}, "did you mean 'daccs'"),
         ({"minimum": {"daccs": 2.0}, "maximum": {"daccs": 1.0}}, "minimum above maximum"),
         ({"time_limit": 0.0}, "key 'time_limit'"),
