@@ -90,3 +90,20 @@ def test_the_columns_told_are_those_read():
     told = [n for line in section("Your own portfolios").splitlines() if line.startswith("| `")
             for n in re.findall(r"`(\w+)`", line.split("|")[1])]  # fmt: skip
     assert set(told) == {*SHARE_COLUMNS, *FURTHER}
+
+
+def test_what_a_run_directory_holds_is_told_in_full():
+    from sinkrisk.stages import stages
+
+    told = [n for line in section("What a run directory holds").splitlines() if line.startswith("| `")
+            for n in re.findall(r"`([\w./]+)`", line.split("|")[1])]  # fmt: skip
+    assert len(told) == len(set(told))
+    # A run writes what its stages declare, no more and no less (test_running), and its manifest.
+    declared = [name for stage in stages() for name in stage.outputs]
+    assert set(told) == {*declared, "manifest.json"}
+
+
+def test_a_run_holds_nothing_that_is_not_told(small_run):
+    told = section("What a run directory holds")
+    untold = {p.name for p in small_run.iterdir() if p.name != ".lock" and f"`{p.name}`" not in told}
+    assert not untold
