@@ -190,9 +190,10 @@ def plan_check(drawn: xr.Dataset, planned: xr.DataArray) -> Check:
     if not rows:
         return Check(name, True, "no plan exceeds the potential of its pathway in any draw", table)
     worst = table.iloc[0]
+    by_region, of_what = (" by region", " of their region") if "region" in dims else ("", "")
     text = (
-        f"{len(rows)} of {int((planned.values > 0.0).sum())} plans exceed the potential in some draws; most "
-        f"often {', '.join(worst[d] for d in dims)}: {worst['planned']:.3g} GtCO2/yr "
+        f"{len(rows)} of {int((planned.values > 0.0).sum())} plans{by_region} exceed the potential{of_what} "
+        f"in some draws; most often {', '.join(worst[d] for d in dims)}: {worst['planned']:.3g} GtCO2/yr "
         f"planned, in {worst['probability_beyond']:.0%} of draws more than there is; what exceeds it is lost"
     )
     return Check(name, None, text, table.reset_index(drop=True))

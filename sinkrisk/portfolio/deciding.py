@@ -167,6 +167,11 @@ def comparison_sentence(table: pd.DataFrame) -> str:
     calm = table.sort_values("expected_regret", kind="stable").iloc[0]
     share = f"{100.0 * float(safe['tail_mass']):.3g} %"
     unit = "" if safe["unit"] == "1" else f" {safe['unit']}"
+    if len(table) == 1:
+        return (
+            f"{safe['portfolio']} is the only portfolio: {safe['mean']:.3g}{unit} on average, "
+            f"{safe['cvar']:.3g}{unit} in the worst {share} of draws; there is nothing to choose."
+        )
     text = f"In the worst {share} of draws {safe['portfolio']} does best, {safe['cvar']:.3g}{unit} on average"
     if mean["portfolio"] == safe["portfolio"]:
         text += f"; it also has the best mean, {mean['mean']:.3g}{unit}"

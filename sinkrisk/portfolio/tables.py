@@ -122,6 +122,8 @@ def ranking_sentence(ranking: xr.Dataset) -> str:
     first = ranking["rank_acceptability"].values[:, 0]
     order = np.argsort(-first, kind="stable")
     names = [str(v) for v in (ranking["name"] if "name" in ranking.coords else ranking["portfolio"]).values]
+    if len(names) == 1:
+        return f"{names[0]} is the only portfolio: nothing is ranked ({ranking.attrs['draws']} draws)."
     best, rest = order[0], [i for i in order[1:3] if first[i] > 0.0]
     error = float(standard_error(first[best], _worth(ranking)))
     text = (

@@ -35,9 +35,10 @@ def air_text(collected: Collected) -> str:
     scenario = collected.option("outlook", "scenario")
     under = f"Under the emission scenario '{scenario}' " if scenario else "Under the run's emission scenario "
     effect = keyed(effect_table(table, year), "portfolio")[best]
+    lowest = ", lowest," if len(co2) > 1 else ""
     text = (
         f"{under}the air holds {span(plain['median'], plain['low'], plain['high'], 0)} {unit} of CO₂ at the "
-        f"end of {year} without any portfolio and, lowest, {span(row['median'], row['low'], row['high'], 0)} "
+        f"end of {year} without any portfolio and{lowest} {span(row['median'], row['low'], row['high'], 0)} "
         f"{unit} with “{best}” (medians, in brackets {interval_of(table)}s); a difference of medians of "
         f"{fixed(abs(plain['median'] - row['median']), 1)} {unit}"
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sinkrisk.plots.labels import readable, sentence_case
 from sinkrisk.reporting.blocks import Block, Column, Facts, Listing, Section, Table
+from sinkrisk.reporting.choices import BEYOND, beyond_text
 from sinkrisk.reporting.collecting import Collected
 from sinkrisk.reporting.numbers import MISSING, fixed, joined, percent, sentence
 
@@ -156,8 +157,16 @@ def _checks(collected: Collected, section: Section) -> list[Block]:
         section.warnings.append("Failed checks: " + joined(str(c["text"]) for c in failed))
     order = {False: 0, None: 1, True: 2}
     words = {False: "failed", None: "informs", True: "passed"}
+    minded = collected.table("measures") is not None and bool(beyond_text(collected))
     rows = [
-        [words[c["passed"]], f"{readable(c['stage'])}: {readable(c['name'])}", sentence(str(c["text"]))]
+        [
+            words[c["passed"]],
+            f"{readable(c['stage'])}: {readable(c['name'])}",
+            # What the section on the portfolios minds is not said again, in the words of the labels.
+            "Told in the section on the portfolios."
+            if minded and c["name"] == BEYOND and c["passed"] is not True
+            else sentence(str(c["text"])),
+        ]
         for c in sorted(checks, key=lambda c: order[c["passed"]])
     ]
     return [

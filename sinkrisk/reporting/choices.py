@@ -122,11 +122,13 @@ def portfolio_section(collected: Collected) -> Section:
     portfolios = list(dict.fromkeys(table["portfolio"]))
     criteria = list(dict.fromkeys(table["criterion"]))
     draws = collected.option("draws")
+    drawn = f" ({int(draws)} of them)" if draws is not None else ""
+    of_what = "of sinks, institutions, potentials, costs and disturbances"
     section.sentences.append(
-        "Every portfolio is simulated to 2100 under the same joint draws"
-        + (f" ({int(draws)} of them)" if draws is not None else "")
-        + " of sinks, institutions, potentials, costs and disturbances, so differences between portfolios "
-        "are not differences of luck."
+        f"The portfolio is simulated to 2100 under joint draws{drawn} {of_what}."
+        if len(portfolios) == 1
+        else f"Every portfolio is simulated to 2100 under the same joint draws{drawn} {of_what}, so "
+        "differences between portfolios are not differences of luck."
     )
     undefined = sorted(
         (1.0 - s["probability_defined"], readable(c), p)
@@ -139,7 +141,7 @@ def portfolio_section(collected: Collected) -> Section:
             f"A measure per tonne is undefined in draws where nothing is deployed; statistics then speak of "
             f"the other draws. The largest such share is {percent(share)} ({criterion}, “{portfolio}”)."
         )
-    section.warnings += _beyond(collected)
+    section.warnings += beyond_text(collected)
     if "total_cost" in criteria:
         section.sentences.append(DISCOUNTING)
     moved = _moved(plans, names, values)
@@ -190,8 +192,11 @@ def _moved(
     )
 
 
-def _beyond(collected: Collected) -> list[str]:
-    """Return what the simulation found of plans beyond the potential, in the names of the page."""
+def beyond_text(collected: Collected) -> list[str]:
+    """Return what the simulation found of plans beyond the potential, in the names of the page, in one.
+
+    Plans of the world and plans by region are checked apart; the page minds them once.
+    """
     plans = collected.table("portfolios")
     words: dict[str, str] = {}
     if plans is not None:
@@ -209,8 +214,8 @@ def _beyond(collected: Collected) -> list[str]:
             str(check["text"]),
         )
         text = re.sub(r"(?<=\d)%", " %", unit_text(text))
-        told.append(sentence(text[:1].upper() + text[1:]))
-    return told
+        told.append(text[:1].upper() + text[1:])
+    return [" ".join(map(sentence, told))] if told else []
 
 
 def _composition(plans: pd.DataFrame, names: dict[str, str]) -> list[Block]:

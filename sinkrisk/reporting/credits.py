@@ -201,6 +201,7 @@ def _at_risk(section: Section, table: pd.DataFrame) -> list[Block]:
     if not finite.empty:
         most = finite.sort_values("extra", ascending=False, kind="stable").iloc[0]
         apart = losses = ""
+        more = "; no portfolio more" if len(finite) > 1 else ""
         if not math.isnan(most["extra_decoupled"]):
             apart = (
                 f"; if regions' shocks struck apart, {significant(most['extra_decoupled'])} "
@@ -211,7 +212,7 @@ def _at_risk(section: Section, table: pd.DataFrame) -> list[Block]:
             f"Carbon-at-Risk: to store in {percent(level)} of draws what it stores on average, "
             f"“{most['portfolio']}” would have to add {significant(most['extra'])} "
             f"({significant(most['extra_low'])} to {significant(most['extra_high'])}) {unit} of the same "
-            f"mix, as uncertain as the rest{apart}; no portfolio more (in brackets the "
+            f"mix, as uncertain as the rest{apart}{more} (in brackets the "
             f"{interval_of(table)}). For losses alone, were removal certain, "
             f"{significant(most['extra_certain'])} {unit} beyond what is promised would do{losses}."
         )

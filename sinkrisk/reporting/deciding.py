@@ -34,6 +34,13 @@ def decision_text(collected: Collected) -> str:
         f"“{mean['portfolio']}” is best on average, {significant(mean['mean'])} {unit} "
         f"({interval_of(table)} {significant(mean['low'])} to {significant(mean['high'])})"
     )
+    if len(table) == 1:
+        return (
+            f"The net benefit (what durable tonnes are worth less cost less the penalty on the shortfall) of "
+            f"“{mean['portfolio']}” is {significant(mean['mean'])} {unit} on average ({interval_of(table)} "
+            f"{significant(mean['low'])} to {significant(mean['high'])}), in the worst {_tail(table)} of "
+            f"draws {significant(mean['cvar'])}. With one portfolio there is nothing to choose or to regret."
+        )
     tail = f"the worst {_tail(table)} of draws, {significant(safe['cvar'])} on average there"
     worth += (
         f", and in {tail}"
@@ -75,9 +82,10 @@ def decision_section(collected: Collected) -> Section:
     value, penalty = (collected.option("decision", k) for k in ("carbon_value", "shortfall_penalty"))
     section.sentences.append(decision_text(collected))
     if value is not None:
+        what = "the order" if len(table) > 1 else "this"
         section.sentences.append(
             f"A durable tonne is worth {significant(float(value))} USD here and a missing one costs "
-            f"{significant(float(penalty or 0.0))} USD: choices of the spec, on which the order depends."
+            f"{significant(float(penalty or 0.0))} USD: choices of the spec, on which {what} depends."
         )
     decimals = decimals_for([abs(float(v)) for c in ("low", "high", "cvar") for v in table[c]])
     section.blocks = [
@@ -111,7 +119,8 @@ def decision_section(collected: Collected) -> Section:
             ],
         ),
     ]  # fmt: skip
-    section.blocks += _learning(collected, section)
+    # What is learnt before a choice of one is worth nothing, and nothing more is to be said of it.
+    section.blocks += _learning(collected, section) if len(table) > 1 else []
     return section
 
 

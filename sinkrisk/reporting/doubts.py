@@ -212,7 +212,7 @@ def _leading(table: pd.DataFrame, measure: str) -> str:
         told.append(text)
     return (
         f"{sentence_case(measure)}: groups whose total-order index is the largest, or whose interval "
-        f"overlaps that of the largest, in some portfolio: {'; '.join(told)}."
+        f"overlaps that of the largest{', in some portfolio' if many else ''}: {'; '.join(told)}."
     )
 
 

@@ -39,17 +39,18 @@ def first_text(collected: Collected) -> str:
     wide = acceptability_table(table)
     first = wide.iloc[:, 0].sort_values(ascending=False, kind="stable")
     best = str(first.index[0])
+    if len(first) == 1:
+        return f"“{best}” is the only portfolio of the run: nothing is ranked."
     error = _errors(table)[best]
     text = f"Over all draws and criteria weights, “{best}” ranks first most often, with probability "
     text += percent(float(first.iloc[0]))
     if points(error):
         text += f" ({points(error)} percentage points, Monte Carlo)"
-    if len(first) > 1:
-        text += f", ahead of “{first.index[1]}” with {percent(float(first.iloc[1]))}"
-        # The two indicators exclude each other, so their errors add up to more than either.
-        spread = math.hypot(error, _errors(table)[str(first.index[1])])
-        if first.iloc[0] - first.iloc[1] <= NEAR * spread:
-            text += " (a difference within Monte Carlo error)"
+    text += f", ahead of “{first.index[1]}” with {percent(float(first.iloc[1]))}"
+    # The two indicators exclude each other, so their errors add up to more than either.
+    spread = math.hypot(error, _errors(table)[str(first.index[1])])
+    if first.iloc[0] - first.iloc[1] <= NEAR * spread:
+        text += " (a difference within Monte Carlo error)"
     return f"{text}. " + _delivered(collected, wide, best)
 
 
@@ -96,6 +97,9 @@ def ranking_section(collected: Collected) -> Section:
     names = names_of(collected)
     table = named(raw, names)
     wide = acceptability_table(table)
+    if len(wide) == 1:
+        section.sentences.append(f"{first_text(collected)} A ranking needs a second one to compare with.")
+        return section
     ranks = [int(r) for r in wide.columns]
     confidence = keyed(table[table["quantity"] == "confidence"], "portfolio")
     ordered = [str(p) for p in wide.index]

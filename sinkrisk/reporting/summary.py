@@ -198,10 +198,14 @@ def _outcome(collected: Collected) -> str:
     held = table[table["criterion"] == "shortfall"]
     unit = unit_text(held["unit"].iloc[0])
     decimals = decimals_for([short["cvar"], short["high"]])
+    aim = f"the target ({target})" if target else "the target"
     text = (
-        f"“{best}” has the best chance to meet the target"
-        + (f" ({target})" if target else "")
-        + f", {percent(met[best])}; in the worst {tail_share(held)} of draws it falls short by "
+        (
+            f"“{best}” meets {aim} with probability {percent(met[best])}"
+            if len(met) == 1
+            else f"“{best}” has the best chance to meet {aim}, {percent(met[best])}"
+        )
+        + f"; in the worst {tail_share(held)} of draws it falls short by "
         f"{fixed(short['cvar'], decimals)} {unit} on average"
     )
     removal = values.get((best, "net_removal_2100"))
@@ -221,12 +225,13 @@ def _drivers(collected: Collected) -> str:
     if raw is None:
         return ""
     table = split_outputs(raw)
-    parts = []
+    parts, many = [], False
     # Of what a choice turns on, the head names the margin; who is first is told in the section.
     told = [m for m in dict.fromkeys(table["measure"]) if m not in CHOICE or m == "margin"]
     for measure in told:
         groups = leading_groups(table, measure)
         if groups:
+            many = many or groups[0].portfolios > 1
             parts.append(f"{readable(measure)}: " + ", ".join(_group(g) for g in groups))
     if not parts:
         return ""
@@ -234,11 +239,11 @@ def _drivers(collected: Collected) -> str:
     # Which kind of interval it is stands where the analysis is told; here it is what it is about.
     interval = f"{round(100 * float(row['interval_mass']), 6):g} % interval"
     replicates = f"from {int(row['replicates'])} independent repetitions of the analysis"
+    over = " (mean and range over the portfolios; in how many the group is the largest)" if many else ""
     return (
-        "The doubts that matter most are, by share of the variance with interactions (mean and range over "
-        "the portfolios; in how many the group is the largest), "
+        f"The doubts that matter most are, by share of the variance with interactions{over}, "
         f"for {'; for '.join(parts)}. Named are all groups whose {interval} ({replicates}) overlaps the "
-        f"largest one's in some portfolio. {OWN_NOISE}"
+        f"largest one's{' in some portfolio' if many else ''}. {OWN_NOISE}"
     )
 
 

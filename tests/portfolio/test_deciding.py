@@ -46,6 +46,14 @@ def test_table_by_hand():
     assert "1 of 3 portfolios are dominated" in text
 
 
+def test_one_portfolio_is_not_the_best_of_many():
+    table = portfolio.compare_portfolios(make_values(-np.arange(1.0, 11.0)[:, None]), tail=0.8)
+    text = portfolio.comparison_sentence(table)
+    assert text.startswith(
+        "p0 is the only portfolio: -5.5 billion USD on average, -9.5 billion USD in the worst"
+    )
+
+
 def test_table_equals_the_numerics_on_random_outcomes():
     values = portfolio.net_benefit(random_outcomes(500), target=TARGET, decision={"carbon_value": 250.0})
     table = portfolio.compare_portfolios(values).set_index("portfolio").loc[values["portfolio"].values]

@@ -121,6 +121,11 @@ def test_table_and_sentence():
     assert portfolio.ranking_sentence(out).startswith("p2 is most often first: in ")
 
 
+def test_one_portfolio_is_not_the_first_of_many():
+    out = portfolio.rank(random_measures().isel(portfolio=[0]), rng=1)
+    assert portfolio.ranking_sentence(out).startswith("p0 is the only portfolio: nothing is ranked")
+
+
 def test_sensitivity_is_the_ranking_of_each_variant():
     measures = random_measures().assign_coords(portfolio=["p0", "p1", "optimum"])
     table = portfolio.ranking_sensitivity(measures, rng=4)

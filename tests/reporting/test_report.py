@@ -510,6 +510,42 @@ def test_plans_beyond_the_potential_are_minded_where_portfolios_are_told(page):
     assert "Total discounted cost, billion USD" in section
 
 
+def test_plans_beyond_the_potential_are_told_once(run_dir):
+    manifest = Manifest.read(run_dir)
+    checks = manifest.stages["simulate"].checks
+    text = (
+        "3 of 8 plans by region exceed the potential of their region in some draws; most often trees, "
+        "forests, north_america, long_term: 2 GtCO2/yr planned, in 9% of draws more than there is"
+    )
+    checks.append(checks[0] | {"text": text})
+    manifest.write(run_dir)
+    reporting.report(run_dir)
+    page = page_of(run_dir).text
+    assert page.count("2 of 9 plans exceed the potential") == 1
+    assert page.count("3 of 8 plans by region exceed the potential of their region") == 1
+    assert page.count("Mind: 2 of 9 plans") == 1
+    assert "Mind: 3 of 8" not in page
+    assert page.count("Told in the section on the portfolios.") == 2
+
+
+def test_a_single_portfolio_is_not_told_as_the_first_of_many(run_dir, record_again):
+    for name in ("ranking", "ranking_sensitivity", "measures", "decision", "tracing", "air"):
+        path = run_dir / f"{name}.csv"
+        table = pd.read_csv(path)
+        table[table["portfolio"].isin(["trees", "none"])].to_csv(path, index=False)
+        record_again(run_dir, path.name)
+    reporting.report(run_dir)
+    text = page_of(run_dir).text
+    assert "“Trees only” is the only portfolio of the run: nothing is ranked." in text
+    assert "A ranking needs a second one to compare with." in text
+    assert "“Trees only” meets the target (150 GtCO₂ of durable removal by 2100) with probability" in text
+    assert "With one portfolio there is nothing to choose or to regret." in text
+    assert "The portfolio is simulated to 2100 under joint draws (512 of them)" in text
+    for odd in ("ranks first most often", "best chance", "Leaving out one criterion", "is best on average",
+                ", lowest,", "least regretted", "differences of luck", "of 1, the best"):  # fmt: skip
+        assert odd not in text, odd
+
+
 def test_plans_within_the_potential_need_no_warning(run_dir):
     manifest = Manifest.read(run_dir)
     manifest.stages["simulate"].checks[0] |= {"passed": True, "text": "no plan exceeds the potential"}
