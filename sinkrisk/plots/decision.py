@@ -34,7 +34,6 @@ LEARNED_WORDS: dict[str, str] = {
     "resource_supply": "supply of resources",
     "growth_rate": "growth rates",
     "trl": "readiness levels (TRL)",
-    "years_per_trl": "years per readiness level",
     "non_co2": "non-CO₂ effects",
     "efficiency": "share taken up",
     "land_sink": "land sink",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_ACRONYMS = {
+    **{a.lower(): a for a in ("BECCS", "DACCS", "DAC", "CCS", "CCUS", "CDR", "OAE", "OIF", "TRL", "MRV")},
+    "co2": "CO₂",
+    "ch4": "CH₄",
+    "n2o": "N₂O",
+}
+"""Parts of a name that are set in capitals wherever they stand."""
+
 _WORDS = {
-    "beccs": "BECCS",
-    "daccs": "DACCS",
-    "oae": "OAE",
-    "oif": "OIF",
     "point_source_ccs": "point-source CCS",
     "land_based": "land-based",
     "fossil": "fossil",
@@ -30,18 +34,24 @@ _WORDS = {
     "target_missed": "the target being missed",
     "margin": "margin between the two best portfolios",
     "total_cost": "total discounted cost",
-    "mrv_breakthrough": "MRV breakthrough",
     "co2_2100": "CO₂ in 2100",
     "retained_2200": "still stored in 2200",
     "utilised_carbon": "fossil carbon in products",
     "cost_per_durable_tonne": "cost per durable tonne",
-    "co2_transport": "CO₂ transport",
-    "co2_storage": "CO₂ storage",
     "point_co2": "CO₂ of point sources",
     "non_co2": "non-CO₂ effects",
     "co_benefit": "co-benefit premium",
     "other_gases": "other gases",
-    "trl": "TRL",
+    "non_co2_young": "non-CO₂ effects of young capacity",
+    "non_co2_fade": "fading of non-CO₂ effects",
+    "years_per_trl": "years per TRL level",
+    "half_life": "half-life",
+    "fast_half_life": "half-life of the fast pool",
+    "fast_share": "share of the fast pool",
+    "shock_own": "shock of one region",
+    "shock_common": "shock common to all regions",
+    "outlook_land_half_saturation": "outlook land half-saturation",
+    "oae_oif": "OAE and OIF",
 }
 
 _SCALES = {
@@ -64,14 +74,14 @@ def readable(name: object) -> str:
     --------
     >>> readable("beccs"), readable("marginal_abatement_cost"), readable("near_term")
     ('BECCS', 'marginal abatement cost', 'near term')
-    >>> readable("growth_rate__daccs")
-    'growth rate, DACCS'
+    >>> readable("growth_rate__daccs"), readable("years_per_trl"), readable("use_co2_transport")
+    ('growth rate, DACCS', 'years per TRL level', 'use CO₂ transport')
     """
     text = str(name)
     if "__" in text.strip("_"):
         # A driver of one pathway, or a node of one region and period.
         return ", ".join(readable(part) for part in text.split("__") if part)
-    return _WORDS.get(text, text.replace("_", " "))
+    return _WORDS.get(text) or " ".join(_ACRONYMS.get(part, part) for part in text.split("_"))
 
 
 def sentence_case(name: object) -> str:
