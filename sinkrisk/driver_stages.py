@@ -248,7 +248,6 @@ def _single(
     wanted = list(dict.fromkeys([*leading["driver"], *nodes["driver"], *acted]))
     second = draw(context, registry, sets, "telling of drivers", wanted)
     outputs, known = second.outputs, second.known
-    units = _units(outputs, second)
     tornado, responses, shares = [], [], []
     for name in outputs["output"].values:
         one = outputs.sel(output=[name])
@@ -259,8 +258,8 @@ def _single(
         here = {d: known[d] for d in nodes.loc[nodes["output"] == name, "driver"]}
         if here:
             shares.append(_shares(context, one, here, second.noise, None if spec.groups else indices))
-    write_table(_told(tornado, TORNADO, units, second.units, registry), into / "tornado.csv")
-    write_table(_told(responses, RESPONSES, units, second.units, registry), into / "responses.csv")
+    write_table(_told(tornado, TORNADO, second.units, registry), into / "tornado.csv")
+    write_table(_told(responses, RESPONSES, second.units, registry), into / "responses.csv")
     write_table(_or_empty(pd.concat(shares) if shares else None, SHARES), into / "state_shares.csv")
     actions = None
     values = second.values
@@ -314,18 +313,6 @@ def _shares(
     )
 
 
-def _units(outputs: xr.DataArray, drawn: Drawn) -> dict[str, str]:
-    """Return the unit of every output."""
-    from sinkrisk.priors import load_table
-
-    table = load_table("criteria")
-    known = dict(zip(table["criterion"].astype(str), table["unit"].astype(str), strict=True))
-    worth = drawn.values
-    known["margin"] = "1" if worth is None else str(worth.attrs.get("units", "1"))
-    pairs = zip(outputs["output"].values, outputs["measure"].values, strict=True)
-    return {str(output): known.get(str(measure), "1") for output, measure in pairs}
-
-
 TORNADO = (
     "output", "measure", "portfolio", "driver", "base", "at_low", "at_low_low", "at_low_high", "at_high",
     "at_high_low", "at_high_high", "low_label", "high_label", "swing", "tail", "interval_kind",
@@ -353,11 +340,10 @@ RANKS = (
 def _told(
     parts: Sequence[pd.DataFrame],
     columns: Sequence[str],
-    units: dict[str, str],
     driver_units: dict[str, str],
     registry: Drivers,
 ) -> pd.DataFrame:
-    """Return tables as one, with the driver's group and both units; a node has none."""
+    """Return tables as one, with the driver's group and its unit; a node has none."""
     import pandas as pd
 
     if not parts:
@@ -365,7 +351,6 @@ def _told(
     table = pd.concat(parts, ignore_index=True)
     return table.assign(
         group=table["driver"].map(registry.groups),
-        unit=table["output"].map(units),
         driver_unit=[driver_units.get(d, "state") for d in table["driver"]],
     )[list(columns)]
 

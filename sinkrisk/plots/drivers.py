@@ -187,7 +187,7 @@ def plot_responses(
     drivers : sequence of str, optional
         All by default.
     unit : str
-        Of the output.
+        Of the output; that of the table's column ``unit`` where it is left out.
 
     Returns
     -------
@@ -204,6 +204,8 @@ def plot_responses(
         name="responses", numeric=["at", "mean", "low", "high"],
     )  # fmt: skip
     table, name = _of_output(table, output, "responses")
+    if not unit and "unit" in table:
+        unit = unit_text(table["unit"].iloc[0])
     picked = chosen(drivers, list(dict.fromkeys(table["driver"].astype(str))), key="driver", name="responses")
     columns = min(3, len(picked))
     rows = -(-len(picked) // columns)

@@ -42,10 +42,11 @@ class GivenDriver:
 
 @dataclass(frozen=True)
 class GivenOutputs:
-    """Outputs in the draws at hand: values (draw, output) and output, measure, portfolio of each."""
+    """Outputs in the draws at hand: values (draw, output); output, measure, portfolio and unit of each."""
 
     values: Floats
     who: tuple[dict[str, str], ...]
+    units: tuple[str, ...]
 
 
 def read_outputs(y: ArrayLike | xr.DataArray, found: Problems, *, key: str = "y") -> GivenOutputs | None:
@@ -61,6 +62,7 @@ def read_outputs(y: ArrayLike | xr.DataArray, found: Problems, *, key: str = "y"
         For messages.
     """
     labels: list[dict[str, str]] | None = None
+    units: list[str] | None = None
     if isinstance(y, xr.DataArray):
         if "sample" in y.dims:
             y = y.transpose("sample", ...)
@@ -75,6 +77,10 @@ def read_outputs(y: ArrayLike | xr.DataArray, found: Problems, *, key: str = "y"
                 labels = outputs_of(blank.to_dataset(name="y"))
         elif y.name is not None:
             labels = [{"output": str(y.name), "measure": str(y.name), "portfolio": ""}]
+        if y.ndim == 2 and "unit" in y.coords and y["unit"].dims == (y.dims[1],):
+            units = [str(unit) for unit in y["unit"].values]
+        elif "units" in y.attrs:
+            units = [str(y.attrs["units"])] * (y.shape[1] if y.ndim == 2 else 1)
         y = y.values
     raw = np.asarray(y)
     if raw.ndim not in (1, 2) or 0 in raw.shape or raw.dtype.kind not in "fiub":
@@ -96,7 +102,7 @@ def read_outputs(y: ArrayLike | xr.DataArray, found: Problems, *, key: str = "y"
     for name in dict.fromkeys(given):
         if given.count(name) > 1:
             found.add("two outputs of one name", got=name, key=key)
-    return GivenOutputs(values, tuple(labels))
+    return GivenOutputs(values, tuple(labels), tuple(units or [""] * len(labels)))
 
 
 def read_drivers(

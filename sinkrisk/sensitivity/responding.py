@@ -56,7 +56,7 @@ def response_curves(
     DataFrame
         output, measure, portfolio, driver, kind ("bins", "spline", "states"), at (mean of the driver in
         the bin, point, or code of the state), state, mean, low, high, n (draws behind it),
-        interval_kind, interval_mass. A bin of one draw has no interval: NaN.
+        interval_kind, interval_mass, unit (as of `tornado_table`). A bin of one draw has no interval: NaN.
 
     Raises
     ------
@@ -118,6 +118,7 @@ def response_curves(
                     "n": size,
                     "interval_kind": EVENTS if events[k] and way != "spline" else name,
                     "interval_mass": level,
+                    "unit": outputs.units[k],
                 }
             )
             for k, who in enumerate(outputs.who)
@@ -148,7 +149,8 @@ def tornado_table(
     DataFrame
         output, measure, portfolio, driver, base (mean of all draws), at_low, at_low_low, at_low_high,
         at_high, at_high_low, at_high_high, low_label, high_label, swing (at_high - at_low), tail,
-        interval_kind, interval_mass, n.
+        interval_kind, interval_mass, n, unit (of the output: its coordinate ``unit``, or the array's
+        ``attrs["units"]``; blank where neither says it).
 
     Raises
     ------
@@ -217,6 +219,7 @@ def tornado_table(
                     "interval_kind": EVENTS if events[k] else BINS,
                     "interval_mass": level,
                     "n": len(data),
+                    "unit": outputs.units[k],
                 }
             )
     table = pd.DataFrame(rows)

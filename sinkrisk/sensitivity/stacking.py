@@ -71,9 +71,9 @@ def stack_outputs(
     Returns
     -------
     DataArray, (sample, output)
-        ``output`` is labelled ``measure:portfolio``, with coordinates ``measure`` and ``portfolio``:
-        the measures; ``target_missed``, 0 or 1; ``ranked_first``, 1 for the best portfolio of a draw
-        (those that tie share it); ``margin``, in the unit of `values`, without a portfolio.
+        ``output`` is labelled ``measure:portfolio``, with coordinates ``measure``, ``portfolio`` and
+        ``unit``: the measures; ``target_missed``, 0 or 1; ``ranked_first``, 1 for the best portfolio of a
+        draw (those that tie share it); ``margin``, in the unit of `values`, without a portfolio.
 
     Raises
     ------
@@ -97,6 +97,7 @@ def stack_outputs(
         found.add("dims of values", got=values.dims, allowed=("sample", "portfolio"))
     found.raise_if_any()
     parts: list[tuple[str, str, Floats]] = []
+    units: dict[str, str] = {}
     if measures is not None:
         known = [str(c) for c in measures["criterion"].values]
         for name in [*(() if criteria is None else criteria), *([missed] if missed else [])]:
@@ -106,6 +107,7 @@ def stack_outputs(
         for criterion in known if criteria is None else criteria:
             one = measures.sel(criterion=criterion).transpose("sample", "portfolio")
             parts += _columns(criterion, one, one.values)
+            units[criterion] = str(one["unit"].values) if "unit" in one.coords else ""
         if missed is not None:
             one = measures.sel(criterion=missed).transpose("sample", "portfolio")
             # What is not known is not met either: it stays NaN, which `sobol` refuses with its rows.
@@ -118,12 +120,15 @@ def stack_outputs(
         parts += _columns(FIRST, values, first_shares(values.values))
         if values.sizes["portfolio"] > 1 or between is not None:
             parts.append((MARGIN, "", _margin(values, between)))
+        units[MARGIN] = str(values.attrs.get("units", ""))
     source = values if values is not None else measures
     assert source is not None
     coords: dict[str, Any] = {
         "output": [f"{m}:{p}" if p else m for m, p, _ in parts],
         "measure": ("output", [m for m, _, _ in parts]),
         "portfolio": ("output", [p for _, p, _ in parts]),
+        # Events and who is first are shares.
+        "unit": ("output", [units.get(m, "1") for m, _, _ in parts]),
     }
     if "sample" in source.coords:
         coords["sample"] = source["sample"].values

@@ -8,7 +8,14 @@ import xarray as xr
 from scipy import stats
 
 from sinkrisk.errors import InputError
-from sinkrisk.sensitivity import action_table, sobol, stack_outputs, winners_by
+from sinkrisk.sensitivity import (
+    action_table,
+    response_curves,
+    sobol,
+    stack_outputs,
+    tornado_table,
+    winners_by,
+)
 from sinkrisk.sensitivity.stacking import first_shares
 
 DRIVERS = {"price": stats.norm(), "weather": stats.norm(), "idle": stats.norm()}
@@ -184,6 +191,24 @@ def measures(values):
             "sample": np.arange(len(values)),
         },
     )
+
+
+def test_outputs_bear_their_units_as_far_as_the_tables_made_of_them():
+    rng = np.random.default_rng(3)
+    data = rng.normal(size=(200, 2))
+    held = measures(data).assign_coords(unit=("criterion", ["GtCO2", "GtCO2"]))
+    values = xr.DataArray(
+        data, dims=("sample", "portfolio"), coords={"portfolio": ["a", "b"]}, attrs={"units": "billion USD"}
+    )
+    outputs = stack_outputs(held, values, criteria=["gain"], missed="shortfall")
+    wanted = {"gain": "GtCO2", "target_missed": "1", "ranked_first": "1", "margin": "billion USD"}
+    assert dict(zip(outputs["measure"].values, outputs["unit"].values, strict=True)) == wanted
+    for table in (tornado_table(outputs, {"x": data[:, 0]}), response_curves(outputs, {"x": data[:, 0]})):
+        assert {m: set(t["unit"]) for m, t in table.groupby("measure")} == {m: {u} for m, u in wanted.items()}
+    margin = outputs.sel(output="margin").drop_vars(["unit", "measure", "portfolio", "output"])
+    assert set(tornado_table(margin, {"x": data[:, 0]})["unit"]) == {""}
+    alone = margin.assign_attrs(units="USD")
+    assert set(tornado_table(alone, {"x": data[:, 0]})["unit"]) == {"USD"}
 
 
 def test_all_outputs_side_by_side():
