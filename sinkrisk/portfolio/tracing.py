@@ -176,9 +176,10 @@ def trace_sentence(table: pd.DataFrame) -> str:
     losses = table[(table["role"] == "change") & (table["portfolio"] == best)]
     most = losses.sort_values("mean", kind="stable").iloc[0]
     planned = float(table.loc[(table["portfolio"] == best) & (table["step"] == "planned"), "mean"].iloc[0])
+    others = f", the most, and {net[worst]:.2f} t with {worst}, the least" if len(net) > 1 else ""
     return (
-        f"Of a planned tonne {net[best]:.2f} t become net removal with {best}, the most, and "
-        f"{net[worst]:.2f} t with {worst}, the least, on average over draws. With {best} most is "
+        f"Of a planned tonne {net[best]:.2f} t become net removal with {best}{others}, on average over "
+        f"draws. With {best} most is "
         f"{most['step']}: {-most['mean']:.3g} of {planned:.3g} {most['unit']}."
     )
 

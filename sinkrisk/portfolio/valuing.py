@@ -195,12 +195,12 @@ def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
     level : float
         Mass of the normal interval by which Monte Carlo error widens the bracket of the two estimates.
     """
-    unit, perfect = table["unit"].iloc[0], float(table["perfect"].iloc[0])
+    unit, perfect = f" {table['unit'].iloc[0]}".removesuffix(" 1"), float(table["perfect"].iloc[0])
     acting = table[table["acts"]]
     if acting.empty:
         return (
             f"Of {len(table)} drivers none was seen to be worth learning before the choice: none stands out "
-            f"from a shuffled one. Knowing everything would be worth {perfect:.3g} {unit}."
+            f"from a shuffled one. Knowing everything would be worth {perfect:.3g}{unit}."
         )
     best = acting.iloc[0]
     estimates = [float(best[name]) for name in ("cross_fitted", "plug_in", "mc_error")]
@@ -209,7 +209,7 @@ def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
         f", which cross: the first is {estimates[0]:.3g}, the second {estimates[1]:.3g}" if crossed else ""
     )
     return (
-        f"Most worth learning before the choice is {best['driver']}: {low:.3g} to {high:.3g} {unit} (from "
+        f"Most worth learning before the choice is {best['driver']}: {low:.3g} to {high:.3g}{unit} (from "
         f"the estimate biased down to the one biased up{cross}, each end moved out by its {level:.0%} Monte "
         f"Carlo error), of {perfect:.3g} for knowing everything. {len(acting)} of "
         f"{len(table)} drivers stand out from a shuffled one."

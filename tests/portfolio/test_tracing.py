@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -89,6 +90,17 @@ def test_the_sentence_names_best_worst_and_the_largest_loss(outcomes):
     net = table[table["step"] == "net"].set_index("portfolio")["share"]
     assert f"{net.max():.2f} t become net removal with {net.idxmax()}" in text
     assert f"t with {net.idxmin()}, the least" in text
+
+
+def test_one_portfolio_is_not_the_most_and_the_least():
+    table = pd.DataFrame(
+        {"portfolio": "a", "step": ["planned", "withheld", "net"], "role": ["level", "change", "level"],
+         "mean": [10.0, -4.0, 6.0], "share": [1.0, -0.4, 0.6], "unit": "GtCO2"}
+    )  # fmt: skip
+    said = (
+        "Of a planned tonne 0.60 t become net removal with a, on average over draws. With a most is withheld"
+    )
+    assert portfolio.trace_sentence(table) == f"{said}: 4 of 10 GtCO2."
 
 
 def test_binding_counts_draws_and_tonnes():

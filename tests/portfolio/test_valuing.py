@@ -106,6 +106,9 @@ def test_learning_finds_the_driver_that_moves_the_choice():
     assert "80% Monte Carlo" in told
     nothing = portfolio.value_of_learning(values, {"shuffled": drivers["shuffled"]}, rng=2)
     assert "none was seen to be worth learning" in portfolio.learning_sentence(nothing)
+    plain = portfolio.learning_sentence(crossing.assign(unit="1"))
+    assert " 1 (from" not in plain
+    assert "(from the estimate" in plain
 
 
 def test_outcomes_feed_the_value_of_learning():
