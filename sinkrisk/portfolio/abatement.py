@@ -198,6 +198,16 @@ def abatement_table(curves: xr.Dataset) -> pd.DataFrame:
     DataFrame
         region, period, price (USD per tonne that counts), mean, median, low, high (GtCO2/yr), unit,
         interval_kind, interval_mass.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> table = abatement_table(abatement_curves(drawn, prices=[100, 400], region="world"))
+    >>> table.loc[table["period"] == "long_term", ["region", "price", "unit"]]
+      region  price      unit
+    4  world  100.0  GtCO2/yr
+    5  world  400.0  GtCO2/yr
     """
     import pandas as pd
 
@@ -229,6 +239,14 @@ def abatement_sentence(curves: xr.Dataset, *, price: float | None = None) -> str
         From `abatement_curves`.
     price : float, optional
         USD per tonne that counts, the nearest evaluated; the middle one when left out.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> text = abatement_sentence(abatement_curves(drawn, prices=[100, 400]))
+    >>> print(text[: text.index(" can ")])
+    At 400 USD per counted tonne of CO2 world
     """
     grid = curves["price"].values
     chosen = float(grid[len(grid) // 2] if price is None else grid[np.abs(grid - price).argmin()])

@@ -198,11 +198,16 @@ def adapt(
 
     Examples
     --------
-    >>> from sinkrisk import portfolio
-    >>> result = portfolio.adapt(
-    ...     drawn, plans, target=target, decision={"carbon_value": 300}, rng=1
-    ... )  # doctest: +SKIP
-    >>> result.sentence  # doctest: +SKIP
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 256, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only", "phased"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> target = {"net_removal": 20, "unit": "GtCO2", "year": 2100}
+    >>> result = adapt(drawn, plans, target=target, decision={"carbon_value": 300}, ess_min=10, rng=1)
+    >>> result.table["policy"].tolist()
+    ['fixed', 'greedy', 'rolling', 'perfect']
+    >>> float(result.table["gain"].max()) == float(result.table["gain"].iloc[-1])  # no policy knows more
+    True
     """
     goal, spec = make_target(target), make_decision(decision)
     found = Problems()

@@ -180,6 +180,19 @@ def project_air(
     or utilised never returns here, as fossil carbon left in the ground or in lasting products does not;
     products that decay, and gas that leaks from where a point source put it, give back what this leaves
     out.
+
+    Examples
+    --------
+    >>> import sinkrisk
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> tree = sinkrisk.reconcile(sinkrisk.load_observations("global"), model="closed", rng=1)
+    >>> air = project_air(portfolio.simulate(drawn, plans), tree, until=2060, rng=1)
+    >>> lower = air["co2_without_removal"] - air["co2"].sel(portfolio="daccs_only")
+    >>> bool((lower.sel(year=2060) > 0.0).all()), air["co2"].attrs["units"]
+    (True, 'ppm')
     """
     from sinkrisk.budget import outlook
     from sinkrisk.budget.cycle_table import UNCERTAIN, draw_cycle

@@ -39,6 +39,21 @@ def air_table(projected: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     ------
     InputError
         For a level out of range.
+
+    Examples
+    --------
+    >>> import sinkrisk
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> tree = sinkrisk.reconcile(sinkrisk.load_observations("global"), model="closed", rng=1)
+    >>> air = portfolio.project_air(portfolio.simulate(drawn, plans), tree, years=[2050, 2100], rng=1)
+    >>> table = air_table(air, level=0.5)
+    >>> table["portfolio"].unique().tolist(), table["year"].unique().tolist()
+    (['daccs_only', 'none'], [2050, 2100])
+    >>> table.loc[table["quantity"] == "co2", "unit"].unique().tolist()
+    ['ppm']
     """
     import pandas as pd
 
@@ -100,6 +115,19 @@ def air_sentence(projected: xr.Dataset, *, year: int = 2100, level: float = 0.9)
     ------
     InputError
         For a year it does not hold, or a level out of range.
+
+    Examples
+    --------
+    >>> import sinkrisk
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> tree = sinkrisk.reconcile(sinkrisk.load_observations("global"), model="closed", rng=1)
+    >>> air = portfolio.project_air(portfolio.simulate(drawn, plans), tree, years=[2050, 2100], rng=1)
+    >>> text = air_sentence(air)
+    >>> print(text[: text.index(" stands")])
+    Under emissions 'decline' CO2
     """
     years = projected["year"].values.tolist()
     if year not in years:

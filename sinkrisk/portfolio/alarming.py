@@ -158,6 +158,18 @@ def early_warning(
     Most is lost to monitoring: removal is read to 0.1 of what was planned, while before 2050 no more than
     0.004 to 0.12 of it is removed on average. Read to a tenth of itself it would give 0.66, 0.78, 0.68 and
     0.76. Then comes what is not there to be seen before 2050.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 256, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> target = {"net_removal": 100, "unit": "GtCO2", "year": 2100}
+    >>> warned = early_warning(drawn, plans, target=target, rng=1)
+    >>> seen = warned.table.set_index("period")["auc"]  # 0.5 tells nothing, 1 tells all
+    >>> bool(0.5 < seen["near_term"] < seen["mid_term"] <= 1.0)
+    True
     """
     goal = make_target(target)
     found = Problems()

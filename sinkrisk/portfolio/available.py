@@ -43,9 +43,14 @@ def capacity(drawn: xr.Dataset, *, block: int = 1024) -> xr.Dataset:
 
     Examples
     --------
-    >>> capacity(xr.Dataset())
-    Traceback (most recent call last):
-    sinkrisk.errors.InputError: 28 problems: ...
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> room = capacity(drawn)
+    >>> room["available"].dims, room["available"].attrs["units"]
+    (('sample', 'pathway', 'region', 'period'), 'GtCO2/yr')
+    >>> of_daccs = room["available"].sel(pathway="daccs").sum("region")
+    >>> bool((of_daccs.diff("period") > 0.0).all())  # what starts small grows
+    True
     """
     check_size("block", block)
     find_input_problems(drawn).raise_if_any()
@@ -128,6 +133,22 @@ def check_plan(drawn: xr.Dataset, portfolios: xr.Dataset) -> list[Check]:
     ------
     InputError
         Everything wrong with either argument, at once.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> (check,) = check_plan(drawn, plans * 0.01)
+    >>> check.passed, check.text
+    (True, 'no plan exceeds the potential of its pathway in any draw')
+    >>> (check,) = check_plan(drawn, plans * 1000.0)
+    >>> check.table[["period", "planned", "probability_beyond"]]
+          period  planned  probability_beyond
+    0  near_term    100.0                 1.0
+    1   mid_term   1000.0                 1.0
+    2  long_term   5000.0                 1.0
     """
     return [plan_check(drawn, validated(drawn, portfolios))]
 

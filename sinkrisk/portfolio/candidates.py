@@ -122,6 +122,18 @@ def load_plans(
     InputError
         Everything wrong with the file at once, with its row: unknown pathways, regions, periods or
         units, negative plans, rows given twice, an empty file, a portfolio that plans nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> plans = plan(load_portfolios(names=["phased"]), {"near_term": 1, "mid_term": 4, "long_term": 8})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.csv"
+    ...     plan_table(plans).to_csv(path, index=False)
+    ...     read = load_plans(path)
+    >>> bool((read["planned"] == plans["planned"]).all()), float(read["planned"].sum("pathway")[0, -1])
+    (True, 8.0)
     """
     known = plan_rows.known_names(pathways, periods, regions)
     rows = files.read_csv(path, required=PLAN_COLUMNS, optional=plan_rows.FURTHER, purpose="portfolios")
@@ -278,6 +290,16 @@ def plan_table(plans: xr.Dataset) -> pd.DataFrame:
         Columns portfolio, name, description, pathway, period, planned, unit; region after pathway
         where plans are by region, and coordinated at the end where it is said. What is not planned
         has no row. `load_plans` reads it back.
+
+    Examples
+    --------
+    >>> shares = load_portfolios(names=["daccs_only"])
+    >>> table = plan_table(plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0}))
+    >>> table[["portfolio", "pathway", "period", "planned", "unit"]]
+        portfolio pathway     period  planned      unit
+    0  daccs_only   daccs  near_term      0.1  GtCO2/yr
+    1  daccs_only   daccs   mid_term      1.0  GtCO2/yr
+    2  daccs_only   daccs  long_term      5.0  GtCO2/yr
     """
     import pandas as pd
 

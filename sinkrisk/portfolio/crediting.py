@@ -172,6 +172,14 @@ def credit_table(discounts: xr.Dataset, *, level: float = 0.9) -> pd.DataFrame:
     ------
     InputError
         For a level out of range.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> table = credit_table(credit_discounts(drawn))
+    >>> table.groupby("kind", sort=False)["factor"].nunique().to_dict()
+    {'factor': 8, 'charge': 3, 'whole': 1}
     """
     import pandas as pd
 
@@ -289,6 +297,21 @@ def exchange_table(rates: xr.DataArray) -> pd.DataFrame:
     DataFrame
         pathway, other, median, low, high, ratio_of_means, probability_defined, interval_kind,
         interval_mass; one row per pair of different pathways.
+
+    Examples
+    --------
+    >>> discounts = xr.Dataset(
+    ...     {
+    ...         "discount": (("sample", "pathway"), [[0.8, 0.4], [0.6, 0.2]]),
+    ...         "probability": ("sample", [0.5, 0.5]),
+    ...     },
+    ...     coords={"pathway": ["daccs", "forests"]},
+    ... )
+    >>> table = exchange_table(exchange_rates(discounts))
+    >>> table[["pathway", "other", "median", "probability_defined"]]
+       pathway    other    median  probability_defined
+    0    daccs  forests  2.500000                  1.0
+    1  forests    daccs  0.416667                  1.0
     """
     import pandas as pd
 
@@ -319,6 +342,14 @@ def credit_sentence(discounts: xr.Dataset, *, level: float = 0.9) -> str:
         From `credit_discounts`.
     level : float
         Mass of the interval of the exchange rate.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> text = credit_sentence(credit_discounts(drawn))
+    >>> text.startswith("A tonne that ") and " holds " in text
+    True
     """
     table = credit_table(discounts, level=level)
     whole = table[table["factor"] == "discount"].set_index("pathway")["median"]

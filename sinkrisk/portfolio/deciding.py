@@ -161,6 +161,17 @@ def comparison_sentence(table: pd.DataFrame) -> str:
     ----------
     table : DataFrame
         From `compare_portfolios`.
+
+    Examples
+    --------
+    >>> values = xr.DataArray(
+    ...     [[3.0, 0.0], [-1.0, 0.0]],
+    ...     dims=("sample", "portfolio"),
+    ...     coords={"portfolio": ["gamble", "sure"]},
+    ... )
+    >>> text = comparison_sentence(compare_portfolios(values, tail=0.5))
+    >>> print(text[: text.index(". Least")])
+    In the worst 50 % of draws sure does best, 0 on average; the best mean is that of gamble, 1
     """
     safe = table.iloc[0]
     mean = table.sort_values("rank_by_mean", kind="stable").iloc[0]

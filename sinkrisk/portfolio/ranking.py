@@ -142,6 +142,22 @@ def ranking_values(
     ------
     InputError
         As in `rank`.
+
+    Examples
+    --------
+    >>> measures = xr.DataArray(
+    ...     [[[1.0, 20.0], [3.0, 10.0]], [[4.0, 30.0], [2.0, 60.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased", "nature_first"],
+    ...         "criterion": ["durable_removal", "total_cost"],
+    ...         "direction": ("criterion", ["maximise", "minimise"]),
+    ...         "unit": ("criterion", ["GtCO2", "billion USD"]),
+    ...     },
+    ... )
+    >>> values = ranking_values(measures, criteria=["durable_removal", "total_cost"])
+    >>> values.sel(portfolio="phased").values.tolist()  # half of 0 and 0.8, half of 1 and 0.6
+    [0.4, 0.8]
     """
     if isinstance(weights, RankSpec):
         criteria = weights.criteria if criteria is None else criteria
@@ -324,6 +340,25 @@ def ranking_sensitivity(
     ------
     InputError
         As `rank`.
+
+    Examples
+    --------
+    >>> measures = xr.DataArray(
+    ...     [[[1.0, 20.0], [3.0, 10.0]], [[4.0, 30.0], [2.0, 60.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased", "nature_first"],
+    ...         "criterion": ["durable_removal", "total_cost"],
+    ...         "direction": ("criterion", ["maximise", "minimise"]),
+    ...         "unit": ("criterion", ["GtCO2", "billion USD"]),
+    ...     },
+    ... )
+    >>> table = ranking_sensitivity(measures, criteria=["durable_removal", "total_cost"], rng=1)
+    >>> table.loc[table["portfolio"] == "phased", ["variant", "first"]].round(3)
+                       variant  first
+    0             all criteria    0.5
+    2  without durable_removal    0.5
+    4       without total_cost    0.5
     """
     import pandas as pd
 

@@ -239,6 +239,14 @@ def schedule_table(matrix: xr.Dataset) -> pd.DataFrame:
         One row for each pathway, region and period: pathway, region, period, probability_active,
         standard_error, share_mean, share_low, share_high, total (GtCO2/yr), probability_reached,
         least, draws, interval_kind, interval_mass.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> table = schedule_table(schedule(drawn, {"near_term": 0.1, "mid_term": 1.0, "long_term": 4.0}))
+    >>> table.groupby("period", sort=False)["share_mean"].sum().round(9).tolist()
+    [1.0, 1.0, 1.0]
     """
     names = ["probability_active", "standard_error", "share_mean", "share_low", "share_high"]
     table = matrix[names].to_dataframe(dim_order=list(_DIMS)).reset_index()
@@ -262,6 +270,14 @@ def schedule_sentence(matrix: xr.Dataset) -> str:
     ------
     InputError
         For a matrix without periods.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> text = schedule_sentence(schedule(drawn, {"near_term": 0.1, "mid_term": 1.0, "long_term": 4.0}))
+    >>> print(text[: text.index(" over")])
+    Cheapest way to the total, mean share and 90% equal-tailed interval
     """
     if matrix.sizes["period"] == 0:
         raise InputError(Problem("a schedule without periods"))

@@ -163,12 +163,16 @@ def simulate(
 
     Examples
     --------
-    ``simulate(drawn, plans, variables=["durable", "cost"])`` keeps two outcomes. Everything that is
-    wrong is said at once:
-
-    >>> simulate(xr.Dataset(), xr.Dataset())
-    Traceback (most recent call last):
-    sinkrisk.errors.InputError: 28 problems: ...
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> outcomes = simulate(drawn, plans)
+    >>> outcomes["planned"].isel(sample=0).sel(portfolio="daccs_only", pathway="daccs").values
+    array([0.1, 1. , 5. ])
+    >>> removed, planned = (outcomes[name].sum("pathway") for name in ("removed", "planned"))
+    >>> bool((removed <= planned).all())  # institutions, growth and resources only take
+    True
     """
     task = make_task(drawn, portfolios, block, variables, workers)
     if chunks is None:

@@ -55,6 +55,11 @@ class PortfolioSpec(_Strict):
         Portfolios to keep; all when left out.
     total : dict of str to float
         Period -> planned total, GtCO2/yr.
+
+    Examples
+    --------
+    >>> PortfolioSpec(names=["phased"], total={"near_term": 1, "mid_term": 4, "long_term": 8}).total
+    {'near_term': 1.0, 'mid_term': 4.0, 'long_term': 8.0}
     """
 
     file: str | None = None
@@ -82,6 +87,11 @@ class TargetSpec(_Strict):
         A unit of mass of carbon or CO2, converted to GtCO2.
     year : int
         Until when, see `criteria.years_until`.
+
+    Examples
+    --------
+    >>> round(TargetSpec(net_removal=30, unit="GtC", year=2080).net_removal_gtco2)
+    110
     """
 
     net_removal: float = Field(gt=0.0, allow_inf_nan=False)
@@ -112,6 +122,11 @@ class RankSpec(_Strict):
     weights : "uniform", dict or list
         "uniform": every weighting is as likely. A dict criterion -> Dirichlet concentration. A
         list of the criteria, the most important first (ordinal).
+
+    Examples
+    --------
+    >>> RankSpec(weights=["shortfall", "total_cost"]).criteria
+    ['shortfall', 'total_cost']
     """
 
     criteria: list[str] = Field(default_factory=lambda: list(AXES), min_length=1)
@@ -166,6 +181,11 @@ class OutlookSpec(_Strict):
     gross, extend : str
         How a path net of its own removal becomes gross, and how one that ends early goes on; see
         `sinkrisk.budget.outlook`.
+
+    Examples
+    --------
+    >>> OutlookSpec().until
+    2200
     """
 
     emissions: str | None = None
@@ -186,6 +206,11 @@ class SurveySpec(_Strict):
         Draws of its scores and weights.
     prices : list of float
         Prices at which the abatement curves are tabulated, USD/tCO2.
+
+    Examples
+    --------
+    >>> SurveySpec(prices=[50, 100]).prices, SurveySpec().method
+    ([50.0, 100.0], 'topsis')
     """
 
     prices: list[float] = Field(
@@ -219,6 +244,11 @@ class DecisionSpec(_Strict):
     discounting : "all" or "none"
         "all": worth, cost and penalty are discounted to the start of the first period at each draw's
         own rate. "none": nothing is.
+
+    Examples
+    --------
+    >>> DecisionSpec(carbon_value=200).discounting
+    'all'
     """
 
     carbon_value: float = Field(ge=0.0, allow_inf_nan=False)
@@ -240,6 +270,11 @@ class AdaptSpec(_Strict):
         Standard errors by which leaving the fixed course must be better.
     false_alarm_rate : float
         Share of sound draws in which an alarm is accepted.
+
+    Examples
+    --------
+    >>> AdaptSpec(candidates=["phased", "nature_first"]).caution
+    2.0
     """
 
     candidates: list[str] = Field(min_length=2, max_length=6)

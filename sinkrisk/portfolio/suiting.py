@@ -320,6 +320,12 @@ def suitability_sentence(atlas: xr.Dataset) -> str:
     ------
     InputError
         When no cell is possible.
+
+    Examples
+    --------
+    >>> text = suitability_sentence(suitability(n=50, rng=1))
+    >>> text.startswith("Of ") and "pairs of pathway and region" in text
+    True
     """
     possible = atlas["possible"].values
     if not possible.any():

@@ -31,6 +31,27 @@ def summary_table(summary: xr.DataArray) -> pd.DataFrame:
         Columns portfolio, criterion, statistic, value, unit, interval_kind, interval_mass,
         tail_mass. The interval is named on the rows ``low`` and ``high``, the tail on the rows
         ``value_at_risk`` and ``cvar``; statistics that do not apply keep no row.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> measures = xr.DataArray(
+    ...     [[[3.0]], [[2.0]], [[1.0]], [[6.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased"],
+    ...         "criterion": ["durable_removal"],
+    ...         "direction": ("criterion", ["maximise"]),
+    ...         "unit": ("criterion", ["GtCO2"]),
+    ...     },
+    ... )
+    >>> from sinkrisk import portfolio
+    >>> table = summary_table(portfolio.summarise(measures, tail=0.75))
+    >>> table.set_index("statistic").loc[["mean", "cvar"], ["criterion", "value", "unit"]]
+                     criterion  value   unit
+    statistic
+    mean       durable_removal    3.0  GtCO2
+    cvar       durable_removal    1.0  GtCO2
     """
     import pandas as pd
 
@@ -75,6 +96,28 @@ def ranking_table(ranking: xr.Dataset) -> pd.DataFrame:
         Columns portfolio, quantity, label, value, where label is the rank, the criterion, the
         other portfolio, or empty for the confidence; and standard_error, the Monte Carlo error of
         rank acceptabilities and pairwise probabilities (`ranking.standard_error`), empty elsewhere.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> measures = xr.DataArray(
+    ...     [[[1.0, 20.0], [3.0, 10.0]], [[4.0, 30.0], [2.0, 60.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased", "nature_first"],
+    ...         "criterion": ["durable_removal", "total_cost"],
+    ...         "direction": ("criterion", ["maximise", "minimise"]),
+    ...         "unit": ("criterion", ["GtCO2", "billion USD"]),
+    ...     },
+    ... )
+    >>> from sinkrisk import portfolio
+    >>> ranking = portfolio.rank(measures, criteria=["durable_removal", "total_cost"], rng=1)
+    >>> table = ranking_table(ranking)
+    >>> first = table[(table["quantity"] == "rank_acceptability") & (table["label"] == "1")]
+    >>> first[["portfolio", "value"]].round(3)
+          portfolio  value
+    0        phased    0.5
+    6  nature_first    0.5
     """
     import pandas as pd
 
@@ -118,6 +161,25 @@ def ranking_sentence(ranking: xr.Dataset) -> str:
     ----------
     ranking : Dataset
         From `rank`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> measures = xr.DataArray(
+    ...     [[[1.0, 20.0], [3.0, 10.0]], [[4.0, 30.0], [2.0, 60.0]]],
+    ...     dims=("sample", "portfolio", "criterion"),
+    ...     coords={
+    ...         "portfolio": ["phased", "nature_first"],
+    ...         "criterion": ["durable_removal", "total_cost"],
+    ...         "direction": ("criterion", ["maximise", "minimise"]),
+    ...         "unit": ("criterion", ["GtCO2", "billion USD"]),
+    ...     },
+    ... )
+    >>> from sinkrisk import portfolio
+    >>> ranking = portfolio.rank(measures, criteria=["durable_removal", "total_cost"], rng=1)
+    >>> text = ranking_sentence(ranking)
+    >>> print(text[: text.index(" (")])
+    phased is most often first: in 50% of draws and weightings
     """
     first = ranking["rank_acceptability"].values[:, 0]
     order = np.argsort(-first, kind="stable")

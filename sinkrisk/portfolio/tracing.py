@@ -168,6 +168,22 @@ def trace_sentence(table: pd.DataFrame) -> str:
     ----------
     table : DataFrame
         From `trace_table`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "portfolio": "trees",
+    ...         "step": ["planned", "withheld", "net"],
+    ...         "role": ["level", "change", "level"],
+    ...         "mean": [10.0, -4.0, 6.0],
+    ...         "share": [1.0, -0.4, 0.6],
+    ...         "unit": "GtCO2",
+    ...     }
+    ... )
+    >>> print(trace_sentence(table).split(". ")[0])
+    Of a planned tonne 0.60 t become net removal with trees, on average over draws
     """
     net = table[table["step"] == "net"].set_index("portfolio")["share"].dropna()
     if net.empty:
@@ -214,6 +230,17 @@ def binding_table(
     ------
     InputError
         For outcomes without plans, or a level or share out of range.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> table = binding_table(portfolio.simulate(drawn, plans * 100.0))
+    >>> energy = table[(table["resource"] == "clean_energy") & (table["period"] == "long_term")]
+    >>> energy["unit"].item(), float(energy["mean"].item()) <= 500.0
+    ('GtCO2/yr', True)
     """
     import pandas as pd
 
@@ -272,6 +299,17 @@ def limiting_table(drawn: xr.Dataset, *, block: int = 4096) -> pd.DataFrame:
     ------
     InputError
         As `capacity`.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> table = limiting_table(drawn)
+    >>> table.groupby(["pathway", "period"])["probability"].sum().round(9).unique().tolist()
+    [1.0]
+    >>> daccs = table[(table["pathway"] == "daccs") & (table["period"] == "near_term")]
+    >>> daccs["limit"].tolist()  # what is built today bounds the near term
+    ['growth']
     """
     import pandas as pd
 

@@ -63,6 +63,21 @@ def net_benefit(
     billion USD; with "all" each term at its present value at the start of the first period, periods by
     `criteria.annuity`, the penalty by the mean discount factor of the period that holds the target year,
     as in `scenarios.optimize`.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> outcomes = portfolio.simulate(drawn, plans)
+    >>> target = {"net_removal": 60, "unit": "GtCO2", "year": 2100}
+    >>> worth = net_benefit(outcomes, target=target, decision={"carbon_value": 200})
+    >>> worth.dims, worth.attrs["units"]
+    (('sample', 'portfolio'), 'billion USD')
+    >>> more = net_benefit(outcomes, target=target, decision={"carbon_value": 300})
+    >>> bool((more > worth).all())
+    True
     """
     goal, spec = make_target(target), make_decision(decision)
     check_outcomes(outcomes, goal)
@@ -194,6 +209,20 @@ def learning_sentence(table: pd.DataFrame, *, level: float = 0.9) -> str:
         From `value_of_learning`.
     level : float
         Mass of the normal interval by which Monte Carlo error widens the bracket of the two estimates.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> cost = rng.normal(size=400)
+    >>> values = xr.DataArray(
+    ...     np.stack([-cost, np.zeros(400)], axis=1),
+    ...     dims=("sample", "portfolio"),
+    ...     coords={"portfolio": ["built", "nothing"]},
+    ...     attrs={"units": "billion USD"},
+    ... )
+    >>> text = learning_sentence(value_of_learning(values, {"cost": cost}, rng=1))
+    >>> print(text[: text.index(":")])
+    Most worth learning before the choice is cost
     """
     unit, perfect = f" {table['unit'].iloc[0]}".removesuffix(" 1"), float(table["perfect"].iloc[0])
     acting = table[table["acts"]]
