@@ -168,7 +168,8 @@ def _keys(loc: Sequence[Any], data: Any, kind: str) -> Keys:
         in_list = isinstance(part, int) and isinstance(current, list | tuple) and part < len(current)
         if in_list or (isinstance(current, Mapping) and part in current):
             current = current[part]
-            keys.append(part)
+            # A key of a mapping is text in the file, whatever YAML made of it: 2030.
+            keys.append(part if in_list else str(part))
         elif kind == "missing" and index == len(loc) - 1:
             keys.append(part)
     return tuple(keys)
@@ -182,7 +183,7 @@ def _misread(model: Any, data: Any, keys: Keys = ()) -> Iterator[tuple[Keys, boo
             yield keys, data
     elif isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _misread(model, value, (*keys, key))
+            yield from _misread(model, value, (*keys, str(key)))
     elif isinstance(data, list | tuple):
         for index, value in enumerate(data):
             yield from _misread(model, value, (*keys, index))
@@ -297,7 +298,7 @@ def _hint(given: Any, options: Sequence[tuple[Any, Any]]) -> str | None:
         return reasons[0] if reasons and any(given > bound for bound in most) else None
     if isinstance(given, Mapping | list | tuple) and (numeric or textual):
         return "write one value"
-    if isinstance(given, int | float) and "str" in kinds:
+    if "str" in kinds and not isinstance(given, str):
         return "put it in quotes"
     if kinds == {"list"} and not isinstance(given, list | tuple):
         return "write a list: [first, second]"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sinkrisk.budget.windows import PERIODS, parse_window, window_label
-from sinkrisk.errors import InputError, Problem
+from sinkrisk.errors import InputError, Problem, Problems
 
 MODELS: dict[str, str] = {
     "hierarchical": "annual fluxes, errors on years with bias, autocorrelated and white shares",
@@ -107,18 +107,18 @@ class BudgetSpec(BaseModel):
 
     @model_validator(mode="after")
     def _closed_has_no_errors_of_its_own(self) -> BudgetSpec:
+        found = Problems()
         if self.model == "closed":
             for name, given in (("errors", self.errors == "iid"), ("series", self.series is not None)):
                 if given:
-                    raise InputError(
-                        Problem(
-                            f"the closed model has no '{name}'",
-                            got=getattr(self, name),
-                            allowed="nothing here, or a model of years",
-                            key=name,
-                            hint="leave it out, or take model: hierarchical",
-                        )
+                    found.add(
+                        f"the closed model has no '{name}'",
+                        got=getattr(self, name),
+                        allowed="nothing here, or a model of years",
+                        key=name,
+                        hint="leave it out, or take model: hierarchical",
                     )
+        found.raise_if_any()
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from typing import get_args, get_origin
@@ -137,6 +138,7 @@ def test_wrong_kinds_are_told_in_our_words(path, tmp_path):
             r"from 0 to 1000000; the air holds a few thousand GtCO2 in all: is the unit right\?",
         ),
         (("target", "year"), "1e3", r"key 'target\.year': not a whole number: got '1e3';.*write 1000"),
+        (("portfolios", "file"), datetime.date(2024, 1, 1), r"key 'portfolios\.file': not text.*in quotes"),
         (("adapt", "signals"), ["nois"], r"key 'adapt\.signals\.0': unknown signal: got 'nois'"),
         (
             ("sobol", "most"),
@@ -150,6 +152,19 @@ def test_the_message_says_where_and_what_may_stand_there(path, value, said, tmp_
     with pytest.raises(InputError) as caught:
         load(data_with(path, value), tmp_path)
     assert re.search(said, str(caught.value), re.DOTALL), str(caught.value)
+
+
+def test_the_row_of_a_key_that_is_no_text_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"row 5, key 'portfolios\.total\.2030': a key that is not text"):
+        load(data_with(("portfolios", "total"), {2030: 5.0}), tmp_path)
+
+
+def test_the_closed_model_tells_all_it_does_not_have(tmp_path):
+    data = data_with(("budget", "model"), "closed")
+    data["budget"] |= {"errors": "iid", "series": "members"}
+    said = r"key 'budget\.errors': the closed model has no 'errors': got 'iid'.*key 'budget\.series'"
+    with pytest.raises(InputError, match=f"(?s){said}"):
+        load(data, tmp_path)
 
 
 def test_everything_comes_at_once_and_ends_with_two(tmp_path, capsys):
