@@ -131,6 +131,19 @@ def measure(
     InputError
         For a target that is not positive, in a wrong unit, or out of the horizon; for criteria
         that are not known; for outcomes that lack a variable.
+
+    Examples
+    --------
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> measures = measure(
+    ...     portfolio.simulate(drawn, plans), target={"net_removal": 60, "unit": "GtCO2", "year": 2100}
+    ... )
+    >>> missed = measures.sel(criterion="shortfall", portfolio="daccs_only")
+    >>> str(missed["unit"].values), bool(((missed >= 0.0) & (missed <= 60.0)).all())
+    ('GtCO2', True)
     """
     goal = make_target(target)
     table = _criteria_table(criteria)

@@ -76,11 +76,17 @@ def simulate_to_zarr(
 
     Examples
     --------
-    Faulty arguments are refused before anything is written.
-
-    >>> simulate_to_zarr(xr.Dataset(), xr.Dataset(), "out.zarr")
-    Traceback (most recent call last):
-    sinkrisk.errors.InputError: 28 problems: ...
+    >>> from sinkrisk import inputs, portfolio
+    >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
+    >>> shares = portfolio.load_portfolios(names=["daccs_only"])
+    >>> plans = portfolio.plan(shares, {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kept = simulate_to_zarr(drawn, plans, f"{folder}/out.zarr", block=4)  # two blocks of four draws
+    ...     same = bool((kept["net"] == portfolio.simulate(drawn, plans)["net"]).all())
+    ...     kept.close()
+    >>> same
+    True
     """
     import zarr
 
