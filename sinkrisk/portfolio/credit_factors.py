@@ -134,9 +134,11 @@ def other_gases(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
 def process_energy(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
     """Return the emissions of process energy, tonnes per tonne captured.
 
-    Energy per tonne, GJ/tCO2, times the grid's emissions, tCO2/GJ, where and when capacity allows the
-    capture: most of it late, when grids are cleaner.
+    Energy per tonne, GJ/tCO2, times the emissions of power and of heat, tCO2/GJ, by the share of each; those
+    of power where and when capacity allows the capture: most of it late, when grids are cleaner.
     """
+    power = _input(drawn, "power_share", 1.0)
+    rest = (1.0 - power) * _input(drawn, "heat_intensity", 0.0)
     if "grid_intensity" not in drawn:
-        return xr.zeros_like(drawn["energy"])
-    return drawn["energy"] * _mean(drawn["grid_intensity"], flow, drawn)
+        return drawn["energy"] * rest
+    return drawn["energy"] * (power * _mean(drawn["grid_intensity"], flow, drawn) + rest)

@@ -54,6 +54,8 @@ def test_each_factor_by_hand():
     # Shares .5 .3 .2 of the regions; .1, .05 and 0 tCO2/GJ in the three periods of 10, 15 and 51 years.
     grid = np.array([0.1, 0.05, 0.0]) * np.array([[1.0], [2.0], [0.0]])
     drawn["grid_intensity"] = ("sample", "region", "period"), grid[None]
+    drawn["power_share"] = one[0], 0.4 * one[1]
+    drawn["heat_intensity"] = "sample", [0.06]
     drawn["late_hazard"] = ("sample", "region"), [[0.01, 0.0, 0.0]]
     shock = np.zeros((1, 3, 3))
     shock[0, 1, 1] = 1.0
@@ -69,7 +71,12 @@ def test_each_factor_by_hand():
     ages = np.exp(-np.array([5.0, 20.0, 71.0]) / 38.0) @ [10.0, 15.0, 51.0] / 76.0
     assert got["other_gases"] == pytest.approx(0.05 + 0.2 * ages)
     mean = (10.0 * 0.1 + 15.0 * 0.05) / 76.0
-    assert got["process_energy"] == pytest.approx(3.0 * mean * (0.5 + 0.3 * 2.0))
+    power = mean * (0.5 + 0.3 * 2.0)
+    assert got["process_energy"] == pytest.approx(3.0 * (0.4 * power + 0.6 * 0.06))
+    # Without a grid heat alone is charged; without a share of power all energy is power.
+    assert factors(drawn.drop_vars("grid_intensity"))["process_energy"] == pytest.approx(3.0 * 0.6 * 0.06)
+    for gone in (["power_share"], ["power_share", "heat_intensity"]):
+        assert factors(drawn.drop_vars(gone))["process_energy"] == pytest.approx(3.0 * power)
     # Stored in periods one and two the shock of region two strikes (.4 lost, share .3); region one's late
     # hazard .01 a year for the years of the hundred that lie after 2100: 34, 49 and 100.
     late = np.exp(-0.01 * 0.4 * np.array([34.0, 49.0, 100.0]))
