@@ -64,6 +64,9 @@ def find_input_problems(drawn: xr.Dataset) -> Problems:
     if "experience" not in drawn and "learning_rate" in drawn and (drawn["learning_rate"] > 0.0).any():
         hint = "add experience (sample, pathway), GtCO2 captured so far: years of current_capacity, say"
         found.add("learning needs the experience it starts from", key="experience", hint=hint)
+    if "heat_intensity" not in drawn and "power_share" in drawn and (drawn["power_share"] < 1.0).any():
+        hint = "add heat_intensity (sample), tCO2/GJ, or leave power_share out: all energy is then power"
+        found.add("energy that is not power needs its emissions", key="heat_intensity", hint=hint)
     _check_resources(found, drawn)
     _check_couplings(found, drawn)
     return found

@@ -15,7 +15,8 @@ LAST = 2201.0
 
 NEUTRAL = {
     "years_per_trl": 0.0, "additionality": 1.0, "efficiency": 1.0, "learning_rate": 0.0, "experience": 0.0,
-    "cost_floor": 0.0, "scarcity": 0.0, "grid_intensity": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0,
+    "cost_floor": 0.0, "scarcity": 0.0, "grid_intensity": 0.0, "power_share": 1.0,
+    "heat_intensity": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0,
     "non_co2_young": 0.0,
     "non_co2_fade": np.inf, "fast_share": 0.0, "fast_half_life": np.inf, "saturation_years": np.inf,
     "hazard_exponent": 0.0, "shock_severity": 1.0, "late_hazard": 0.0, "setback": 0.0,
@@ -217,7 +218,7 @@ def plain_simulate(
             if "period" in d["grid_intensity"].dims
             else d["grid_intensity"]
         )
-        process = energy * grid
+        process = energy * (d["power_share"] * grid + (1.0 - d["power_share"]) * d["heat_intensity"])
         real = effective * d["share_removal"] * d["additionality"] * d["efficiency"]
         uncounted = effective * d["share_removal"] - real
         foregone = np.minimum(d["foregone_regrowth"] * captured, real)

@@ -15,7 +15,8 @@ TOLERANCE = 1e-10
 """Of the largest value of a variable: both sum the same terms in another order."""
 
 UNITS = {
-    "years_per_trl": "yr", "experience": "GtCO2", "grid_intensity": "tCO2/GJ", "non_co2_fade": "yr",
+    "years_per_trl": "yr", "experience": "GtCO2", "grid_intensity": "tCO2/GJ",
+    "heat_intensity": "tCO2/GJ", "non_co2_fade": "yr",
     "fast_half_life": "yr", "saturation_years": "yr", "late_hazard": "1/yr", "verification_delay": "yr",
 }  # fmt: skip
 
@@ -45,6 +46,7 @@ def everything_on(n: int = 32, seed: int = 0) -> xr.Dataset:
         "experience": (own, often(flat(0.0, 2.0, w), 0.0)),
         "cost_floor": (own, flat(0.0, 0.8, w)), "scarcity": (own, flat(0.0, 1.0, w)),
         "grid_intensity": (("sample", "region", "period"), flat(0.0, 0.1, r, q)),
+        "power_share": (own, often(flat(0.0, 1.0, w), 1.0)), "heat_intensity": (("sample",), flat(0.0, 0.1)),
         "foregone_regrowth": (own, flat(0.0, 0.6, w)), "non_co2": (own, flat(-0.1, 0.3, w)),
         "non_co2_young": (own, flat(0.0, 0.5, w)), "non_co2_fade": (own, often(flat(5.0, 50.0, w), np.inf)),
         "fast_share": (own, often(flat(0.0, 0.5, w), 0.0)),
@@ -110,10 +112,12 @@ def test_one_option_at_a_time_is_left_out():
     # Each option alone at its neutral value, so that no two mistakes can hide each other.
     whole = everything_on(n=8, seed=21)
     plans = random_plans(whole, 3, seed=5)
-    groups = [["resource_use", "resource_supply"], ["coupling_effect"], *([name] for name in UNITS)]
+    groups = [["resource_use", "resource_supply"], ["coupling_effect"], ["power_share"]]
+    groups += [[name] for name in UNITS]
+    # Learning cannot stand without the experience it starts from, nor a share of power without the rest.
+    leaning = {"experience": "learning_rate", "heat_intensity": "power_share"}
     for group in groups:
-        # Learning cannot stand without the experience it starts from.
-        drawn = whole.drop_vars([*group, "learning_rate"] if "experience" in group else group)
+        drawn = whole.drop_vars([*group, *(leaning[name] for name in group if name in leaning)])
         if "resource_use" in group:
             drawn = drawn.drop_vars(["resource", "resource_unit"])
         if "coupling_effect" in group:
