@@ -24,7 +24,7 @@ UNITS: tuple[str, ...] = (
     "GtC/yr", "PgC/yr", "TgC/yr", "MtC/yr",
     "GtCO2/yr", "MtCO2/yr", "TgCO2/yr", "PgCO2/yr",
     "GtC", "PgC", "TgC", "MtC", "GtCO2", "MtCO2", "Gt", "Mt", "Gt/yr", "Mt/yr",
-    "USD/tCO2", "GJ/tCO2", "MWh/tCO2", "EJ/yr", "yr", "1/yr",
+    "USD/tCO2", "GJ/tCO2", "MWh/tCO2", "tCO2/GJ", "EJ/yr", "yr", "1/yr",
     "1", "%", "ppm", "tCO2/t", "gC/m^2/yr", "MgC/ha/yr", "Mha", "km^2", "um",
     "tCO2/day", "tCO2/yr", "kgCO2/t", "PgCO2e/yr",
 )  # fmt: skip

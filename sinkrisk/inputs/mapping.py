@@ -58,8 +58,9 @@ def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
         Accounting: ``additionality``, ``efficiency``, ``verification_delay`` yr (pathway). Shared
         (coord ``resource``, its unit in ``resource_unit``): ``resource_use(sample, pathway,
         resource)`` per GtCO2/yr, ``resource_supply(sample, resource, region, period)``;
-        ``grid_intensity(sample, region, period)`` tCO2/GJ. ``coupling_effect(sample, coupling)``
-        with coords ``coupling_pathway``, ``coupling_with``, ``coupling_kind``. Cost: ``learning_rate``,
+        ``grid_intensity(sample, region, period)`` tCO2/GJ of power, ``power_share(sample, pathway)`` of the
+        energy, ``heat_intensity(sample)`` tCO2/GJ of the rest. ``coupling_effect(sample, coupling)`` with
+        coords ``coupling_pathway``, ``coupling_with``, ``coupling_kind``. Cost: ``learning_rate``,
         ``experience`` GtCO2, ``cost_floor``, ``scarcity`` (pathway). Side effects:
         ``foregone_regrowth``, ``non_co2``, ``non_co2_young``, ``non_co2_fade`` yr (inf: does not fade)
         (pathway). Stores: ``fast_share``, ``fast_half_life`` yr, ``saturation_years`` yr (inf: no

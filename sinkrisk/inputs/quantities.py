@@ -159,6 +159,8 @@ PATHWAY_QUANTITIES: tuple[Quantity, ...] = (
     *(
         Quantity(name, unit, group, meaning, low, high, needed, default, optional=True)
         for name, unit, group, meaning, low, high, needed, default in (
+            ("power_share", "1", "energy", "share of the process energy that is electric",
+             0.0, 1.0, _all, _one),
             ("additionality", "1", "accounting", "share of captured tonnes additional to a counterfactual",
              0.0, 1.0, _is_nature, _one),
             ("efficiency", "1", "accounting", "share that reaches the store from the air",
@@ -194,6 +196,7 @@ CHAIN_QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "reallocation_headroom", "1", "deployment", "share of spare capacity that can be taken up", 0.0, 1.0
     ),
+    Quantity("heat_intensity", "tCO2/GJ", "energy", "emissions of process heat and fuel", optional=True),
     Quantity("years_per_trl", "yr", "maturity", "years per missing readiness level", optional=True),
     Quantity("hazard_exponent", "1", "feedback", "h in reversal loss x land_sink_ratio^-h", optional=True),
     Quantity(

@@ -79,7 +79,7 @@ def add_resources(builder: Builder, tables: Tables) -> None:
 
 
 def add_grid(builder: Builder, tables: Tables) -> None:
-    """Add the emissions of process energy by region and period."""
+    """Add the emissions of power by region and period."""
     _add_place(builder, tables, tables.grid, "grid", "grid_intensity", None, "grid_intensity", "energy")
 
 

@@ -21,7 +21,7 @@ POINT_CO2 = "point_co2"
 """Remaining emissions of point sources: what can still be captured there."""
 
 GRID = "grid"
-"""What the emissions of process energy are listed as in ``grid.csv``."""
+"""What the emissions of power are listed as in ``grid.csv``."""
 
 PARAMETERS: tuple[str, ...] = ("level", "decline", "region", "period")
 """Rows of a resource: its level and decline in the world, a constant per region and per period."""
@@ -34,7 +34,7 @@ UNCERTAIN_PARAMETERS: tuple[str, ...] = ("level", "decline")
 _SUM_TOLERANCE = 1e-9
 _SOURCE = (Column("source", "source"), Column("locator", required=False), Column("note", required=False))
 # Units of flows of no other table, so not among units.UNITS.
-_SUPPLY_UNITS = ("km3/yr", "tCO2/GJ")
+_SUPPLY_UNITS = ("km3/yr",)
 _USE_UNITS = ("Mha/(GtCO2/yr)", "EJ/GtCO2", "km3/GtCO2", "Gt/GtCO2")
 
 

@@ -153,10 +153,17 @@ def test_process_energy_is_a_mix_of_heat_and_power():
     # DACCS by its own claims: heat and electricity of the NaOH route, each at the middle of its interval.
     claims = priors.load_claims().set_index("id")
     heat, power = (claims.loc[name, ["low", "high"]].mean() for name in ("daccs_energy_2", "daccs_energy_3"))
+    share, carried = claims.loc["daccs_power_share_1"], claims.loc["all_heat_intensity_1"]
+    assert share["low"] < power / (power + heat) < share["high"]
+    # 360 to 580 gCO2/kWh of power, 3.6 MJ each; from coal, about 900, it would carry .25.
     level = priors.load_table("grid").set_index("parameter").loc["level"]
-    # World-average power carries .13 tCO2/GJ, heat of natural gas .056 at an efficiency of .87.
-    mixed = (power * 0.13 + heat * 0.056 / 0.87) / (power + heat)
+    assert [level["low"], level["high"]] == pytest.approx([0.36 / 3.6, 0.58 / 3.6], abs=2e-3)
+    # Heat of natural gas carries .056 at an efficiency of .87: within the range, and above its middle, for
+    # the one number also stands for the cleaner heat of later periods.
+    gas = 0.056 / 0.87
+    assert (carried["low"] * carried["high"]) ** 0.5 < gas < carried["high"]
+    # With it the review's heat and power come to what lies between all that is low and all that is high.
+    mixed = (power * 0.13 + heat * gas) / (power + heat)
     assert mixed == pytest.approx(0.0747, abs=1e-3)
-    assert level["low"] < mixed < level["high"]
-    # Power from coal alone carries .25: no pathway's mix comes near.
-    assert level["high"] < 0.13
+    low, high = (share[end] * level[end] + (1.0 - share[end]) * carried[end] for end in ("low", "high"))
+    assert low < mixed < high
