@@ -20,10 +20,10 @@ from sinkrisk.inputs.quantities import (
     PATHWAY_QUANTITIES,
 )
 from sinkrisk.inputs.registry import Drivers, Variable
-from sinkrisk.inputs.scalars import CHAIN, Claims, add_chain_quantities, add_pathway_quantities
+from sinkrisk.inputs.scalars import Claims, add_chain_quantities, add_pathway_quantities
 from sinkrisk.inputs.sharing import (
     add_couplings,
-    add_grid,
+    add_energy,
     add_learning,
     add_resources,
     resource_names,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sinkrisk.network import Network
-
-HEAT = "heat_intensity"
-"""What the energy that is not power emits: needed as soon as one pathway has a share of power."""
 
 
 def assemble(
@@ -72,12 +69,10 @@ def assemble(
     wanted = {quantity.name: quantity for quantity in CHAIN_QUANTITIES}
     wanted |= {f"mode_fraction:{MODES.index(mode)}": quantity for mode, quantity in MODE_FRACTIONS.items()}
     starts |= add_chain_quantities(builder, beliefs, wanted)
-    if any(beliefs.have(name, "power_share") for name in tables.names) and not beliefs.have(CHAIN, HEAT):
-        beliefs.missing(CHAIN, wanted[HEAT])
     add_suitability(builder, tables)
     add_learning(builder, beliefs, tables)
     add_resources(builder, tables)
-    add_grid(builder, tables)
+    add_energy(builder, beliefs, tables)
     couplings = add_couplings(builder, tables)
     add_severity(builder, beliefs, tables)
     builder.check_names()
@@ -190,6 +185,7 @@ def _shared_variables(late: NDArray[np.float64]) -> dict[str, Variable]:
             ("resource", *place), "resource_unit", "supply of a shared resource", np.nan
         ),
         "grid_intensity": number(place, "tCO2/GJ", "emissions of power", np.nan),
+        "heat_intensity": number(("period",), "tCO2/GJ", "emissions of process heat and fuel", np.nan),
         "coupling_effect": number(
             ("coupling",), "1", "relative change where the other pathway is in full use", np.nan
         ),

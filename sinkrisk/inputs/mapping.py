@@ -59,12 +59,12 @@ def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
         (coord ``resource``, its unit in ``resource_unit``): ``resource_use(sample, pathway,
         resource)`` per GtCO2/yr, ``resource_supply(sample, resource, region, period)``;
         ``grid_intensity(sample, region, period)`` tCO2/GJ of power, ``power_share(sample, pathway)`` of the
-        energy, ``heat_intensity(sample)`` tCO2/GJ of the rest. ``coupling_effect(sample, coupling)`` with
-        coords ``coupling_pathway``, ``coupling_with``, ``coupling_kind``. Cost: ``learning_rate``,
-        ``experience`` GtCO2, ``cost_floor``, ``scarcity`` (pathway). Side effects:
-        ``foregone_regrowth``, ``non_co2``, ``non_co2_young``, ``non_co2_fade`` yr (inf: does not fade)
-        (pathway). Stores: ``fast_share``, ``fast_half_life`` yr, ``saturation_years`` yr (inf: no
-        fast pool, never full) (pathway); ``hazard_exponent``, ``setback``, ``years_per_trl`` yr.
+        energy, ``heat_intensity(sample, period)`` tCO2/GJ of the rest. Couplings:
+        ``coupling_effect(sample, coupling)`` with coords ``coupling_pathway``, ``coupling_with``,
+        ``coupling_kind``. Cost: ``learning_rate``, ``experience`` GtCO2, ``cost_floor``, ``scarcity``
+        (pathway). Side effects: ``foregone_regrowth``, ``non_co2``, ``non_co2_young``, ``non_co2_fade`` yr
+        (inf: does not fade) (pathway). Stores: ``fast_share``, ``fast_half_life`` yr, ``saturation_years``
+        yr (inf: no fast pool, never full) (pathway); ``hazard_exponent``, ``setback``, ``years_per_trl`` yr.
         Shocks: ``shock_severity(sample, region, period)``, lognormal of mean 1, correlated between
         regions by ``shock_correlation``; ``late_hazard(sample, region)`` 1/yr. With a budget the
         outlook's parameters, ``outlook_<name>``.

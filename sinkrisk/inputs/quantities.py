@@ -196,7 +196,6 @@ CHAIN_QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "reallocation_headroom", "1", "deployment", "share of spare capacity that can be taken up", 0.0, 1.0
     ),
-    Quantity("heat_intensity", "tCO2/GJ", "energy", "emissions of process heat and fuel", optional=True),
     Quantity("years_per_trl", "yr", "maturity", "years per missing readiness level", optional=True),
     Quantity("hazard_exponent", "1", "feedback", "h in reversal loss x land_sink_ratio^-h", optional=True),
     Quantity(
@@ -240,6 +239,15 @@ EXPERIENCE_YEARS = Quantity(
     optional=True, neutral=10.0,
 )  # fmt: skip
 """Makes the variable ``experience``: cumulative capture so far, GtCO2."""
+
+HEAT_INTENSITY = Quantity(
+    "heat_intensity", "tCO2/GJ", "energy", "emissions of process heat and fuel at the start", optional=True
+)
+HEAT_DECLINE = Quantity(
+    "heat_decline", "1", "energy", "rate at which they fall, as a share of the rate of power's",
+    0.0, 1.0, optional=True,
+)  # fmt: skip
+"""Make the variable ``heat_intensity`` by period, tCO2/GJ; without a claim on the decline it stays."""
 
 SHOCK_SPREAD = Quantity(
     "shock_spread",

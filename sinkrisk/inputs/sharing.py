@@ -1,4 +1,4 @@
-"""Putting together what pathways share and do to each other: resources, grid, couplings, learning"""
+"""Putting together what pathways share and do to each other: resources, grid and heat, couplings, learning"""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from sinkrisk.inputs.blocks import Floats, Marginal, Part
 from sinkrisk.inputs.building import Builder, Tables
-from sinkrisk.inputs.quantities import EXPERIENCE_YEARS, SPREAD_QUANTITIES
-from sinkrisk.inputs.scalars import Claims, add_chain_quantity, traits_of
+from sinkrisk.inputs.quantities import EXPERIENCE_YEARS, HEAT_DECLINE, HEAT_INTENSITY, SPREAD_QUANTITIES
+from sinkrisk.inputs.scalars import CHAIN, Claims, add_chain_quantity, traits_of
 from sinkrisk.inputs.sharing_blocks import (
     ConstantBlock,
     ExperienceBlock,
+    HeatBlock,
     Line,
     LognormalRange,
     PlaceBlock,
@@ -78,9 +79,20 @@ def add_resources(builder: Builder, tables: Tables) -> None:
     builder.blocks.append(UseBlock(tuple(entries)))
 
 
-def add_grid(builder: Builder, tables: Tables) -> None:
-    """Add the emissions of power by region and period."""
-    _add_place(builder, tables, tables.grid, "grid", "grid_intensity", None, "grid_intensity", "energy")
+def add_energy(builder: Builder, claims: Claims, tables: Tables) -> None:
+    """Add the emissions of power by region and period, and those of heat by period.
+
+    Heat needs a claim as soon as one pathway has a share of power.
+    """
+    name, group = "grid_intensity", HEAT_INTENSITY.group
+    grid = _add_place(builder, tables, tables.grid, "grid", name, None, name, group)
+    split = any(claims.have(pathway, "power_share") for pathway in tables.names)
+    if split and not claims.have(CHAIN, HEAT_INTENSITY.name):
+        claims.missing(CHAIN, HEAT_INTENSITY)
+    level = add_chain_quantity(builder, claims, HEAT_INTENSITY)
+    share = add_chain_quantity(builder, claims, HEAT_DECLINE)
+    if level is not None and share is not None:
+        builder.blocks.append(HeatBlock(level, share, grid))
 
 
 def add_couplings(builder: Builder, tables: Tables) -> dict[str, Any]:
@@ -122,8 +134,8 @@ def _add_place(
     position: int | None,
     prefix: str,
     group: str,
-) -> None:
-    """Add one level of the world that is spread over regions and periods."""
+) -> PlaceBlock:
+    """Add one level of the world that is spread over regions and periods; return its block."""
     parts: dict[str, Part] = {}
     for row in rows[rows["parameter"].isin(["level", "decline"])].to_dict("records"):
         what = "" if row["parameter"] == "level" else "_decline"
@@ -142,9 +154,11 @@ def _add_place(
     period = (
         np.ones(len(periods)) if "decline" in parts else _constants(builder, rows, name, "period", periods)
     )
-    builder.blocks.append(
-        PlaceBlock(variable, position, parts["level"], region, period, parts.get("decline"), _years(tables))
+    block = PlaceBlock(
+        variable, position, parts["level"], region, period, parts.get("decline"), _years(tables)
     )
+    builder.blocks.append(block)
+    return block
 
 
 def _constants(builder: Builder, rows: pd.DataFrame, name: str, parameter: str, places: list[str]) -> Floats:

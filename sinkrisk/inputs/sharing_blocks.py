@@ -1,4 +1,4 @@
-"""Numerics of what pathways share: need and supply of resources, the grid, couplings, and shocks
+"""Numerics of what pathways share: need and supply of resources, grid and heat, couplings, and shocks
 
 Like every block, what is written for a row depends on that row of u alone.
 """
@@ -128,14 +128,41 @@ class PlaceBlock:
     decline: Part | None
     years: Floats
 
+    def over_time(self, u: Floats) -> Floats:
+        """Return the factor of each period (n, period), 1 at the start where the level declines."""
+        factor = np.broadcast_to(self.period, (u.shape[0], self.period.size))
+        if self.decline is not None:
+            factor = factor * np.exp(-drawn(self.decline, u)[:, None] * self.years)
+        return factor
+
     def fill(self, u: Floats, out: Arrays) -> None:
         """Write one resource's supply, or the grid's intensity."""
-        over_time = np.broadcast_to(self.period, (u.shape[0], self.period.size))
-        if self.decline is not None:
-            over_time = over_time * np.exp(-drawn(self.decline, u)[:, None] * self.years)
-        level = drawn(self.level, u)[:, None] * over_time
+        level = drawn(self.level, u)[:, None] * self.over_time(u)
         target = out[self.variable] if self.position is None else out[self.variable][:, self.position]
         np.multiply(level[:, None, :], self.region[:, None], out=target)
+
+
+@dataclass(frozen=True)
+class HeatBlock:
+    """Emissions of heat and fuel: a level at the start that falls at a share of the rate of the grid's.
+
+    Parameters
+    ----------
+    level : Part
+        tCO2/GJ.
+    share : Part
+        Of the grid's rate, in [0, 1].
+    grid : PlaceBlock
+    """
+
+    level: Part
+    share: Part
+    grid: PlaceBlock
+
+    def fill(self, u: Floats, out: Arrays) -> None:
+        """Write ``heat_intensity``: exp(-rate years) to the power of the share is exp(-share rate years)."""
+        fall = self.grid.over_time(u) ** drawn(self.share, u)[:, None]
+        np.multiply(drawn(self.level, u)[:, None], fall, out=out["heat_intensity"])
 
 
 @dataclass(frozen=True)

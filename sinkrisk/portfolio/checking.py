@@ -65,7 +65,7 @@ def find_input_problems(drawn: xr.Dataset) -> Problems:
         hint = "add experience (sample, pathway), GtCO2 captured so far: years of current_capacity, say"
         found.add("learning needs the experience it starts from", key="experience", hint=hint)
     if "heat_intensity" not in drawn and "power_share" in drawn and (drawn["power_share"] < 1.0).any():
-        hint = "add heat_intensity (sample), tCO2/GJ, or leave power_share out: all energy is then power"
+        hint = "add heat_intensity (sample, period), tCO2/GJ, or leave power_share out: all is then power"
         found.add("energy that is not power needs its emissions", key="heat_intensity", hint=hint)
     _check_resources(found, drawn)
     _check_couplings(found, drawn)

@@ -134,11 +134,12 @@ def other_gases(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
 def process_energy(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
     """Return the emissions of process energy, tonnes per tonne captured.
 
-    Energy per tonne, GJ/tCO2, times the emissions of power and of heat, tCO2/GJ, by the share of each; those
-    of power where and when capacity allows the capture: most of it late, when grids are cleaner.
+    Energy per tonne, GJ/tCO2, times the emissions of power and of heat, tCO2/GJ, by the share of each, where
+    and when capacity allows the capture: most of it late, when both are cleaner.
     """
     power = _input(drawn, "power_share", 1.0)
-    rest = (1.0 - power) * _input(drawn, "heat_intensity", 0.0)
-    if "grid_intensity" not in drawn:
-        return drawn["energy"] * rest
-    return drawn["energy"] * (power * _mean(drawn["grid_intensity"], flow, drawn) + rest)
+
+    def carried(name: str) -> xr.DataArray:
+        return _mean(drawn[name], flow, drawn) if name in drawn else xr.zeros_like(drawn["energy"])
+
+    return drawn["energy"] * (power * carried("grid_intensity") + (1.0 - power) * carried("heat_intensity"))

@@ -193,7 +193,7 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
         "available": available, "inverse": inverse, "fraction": fraction, "passive": passive,
         "survival": kept.survival, "durable": kept.durable,
         "share": share[:, None], "fullness": fullness[:, None],
-        "emission": power * grid[:, :, None] + (1.0 - power) * get("heat_intensity")[:, None, None, None],
+        "emission": power * grid[:, :, None] + (1.0 - power) * get("heat_intensity")[:, :, None, None],
     }  # fmt: skip
     removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
     paths = {
@@ -346,7 +346,7 @@ def simulate_block(
        ``scarcity = 1 + scarcity * land in use / land supply`` of the region. GtCO2 times USD/t is billion
        USD, GtCO2 times GJ/t is EJ, EJ times tCO2/GJ is GtCO2:
        ``process = energy * (power_share * grid_intensity + (1 - power_share) * heat_intensity)``, the grid
-       being that of region and period.
+       being that of region and period, heat that of the period.
     7. Ledgers. The effective flow goes to removal, avoided or utilised (`ledgers.ledger_shares`). Of the
        removal ledger ``g0 = additionality * efficiency`` of it is from the air and additional, the rest
        is ``uncounted``. ``foregone = min(foregone_regrowth * c, g0)`` per region: the regrowth given up

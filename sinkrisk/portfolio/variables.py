@@ -89,7 +89,7 @@ OPTIONAL: dict[str, Variable] = {
     "grid_intensity": Variable(_RQ, "tCO2/GJ", neutral=0.0),
     "power_share": Variable(_P, high=1.0, neutral=1.0),
     # A power share below 1 needs it: `checking` refuses one without.
-    "heat_intensity": Variable(unit="tCO2/GJ", neutral=0.0),
+    "heat_intensity": Variable(("period",), "tCO2/GJ", neutral=0.0),
     "foregone_regrowth": Variable(_P, neutral=0.0),
     "non_co2": Variable(_P, low=-INF, neutral=0.0),
     "non_co2_young": Variable(_P, low=-INF, neutral=0.0),

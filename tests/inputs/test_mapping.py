@@ -165,7 +165,10 @@ class TestIndependence:
                 cell = (list(drawn["coupling"].values).index(rest),)
                 assert changed == {"coupling_effect": {cell}}, name
             elif quantity.startswith("grid_intensity"):
-                assert set(changed) == {"grid_intensity"}, name
+                follows = {"grid_intensity", "heat_intensity"} if quantity.endswith("decline") else {quantity}
+                assert set(changed) == follows, name
+            elif quantity.startswith("heat_"):
+                assert set(changed) == {"heat_intensity"}, name
             elif quantity == "experience_years":
                 assert changed == {"experience": {(i,) for i in range(len(pathways))}}
             elif quantity in ("shock_own", "shock_common", "shock_spread"):

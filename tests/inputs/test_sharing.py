@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 
-from sinkrisk.errors import InputError
 from sinkrisk.inputs import InputsSpec, drivers, sample, transform
 from sinkrisk.inputs.blocks import Slot
 from sinkrisk.inputs.sharing_blocks import (
@@ -125,7 +124,7 @@ class TestRanges:
             "hazard_exponent": (), "setback": (), "shock_correlation": (),
             "resource_use": ("pathway", "resource"), "resource_supply": ("resource", "region", "period"),
             "coupling_effect": ("coupling",), "grid_intensity": ("region", "period"),
-            "power_share": ("pathway",), "heat_intensity": (),
+            "power_share": ("pathway",), "heat_intensity": ("period",),
             "shock_severity": ("region", "period"), "late_hazard": ("region",),
         }  # fmt: skip
         assert {name: some[name].dims[1:] for name in expected} == expected
@@ -185,48 +184,6 @@ class TestRanges:
         delay = some["verification_delay"].median("sample")
         # The review calls the cycles of weathering long; a meter at the well is quick.
         assert delay.sel(pathway="enhanced_weathering") > 3 * delay.sel(pathway="daccs")
-
-    def test_power_and_heat_lie_in_their_stated_ranges(self, full, some, claims):
-        rows = claims.set_index("id")
-        stated = {f"power_share__{p}": rows.loc[f"{p}_power_share_1"] for p in some["pathway"].values}
-        stated["heat_intensity"] = rows.loc["all_heat_intensity_1"]
-        assert len(stated) == 16
-        for name, row in stated.items():
-            u = np.full((3, len(full)), 0.5)
-            u[:, full.index(name)] = [0.05, 0.5, 0.95]
-            drawn = transform(full, u)
-            at = {"pathway": name.split("__")[1]} if "__" in name else {}
-            values = drawn[name.split("__")[0]].sel(at).values
-            assert_allclose(values[[0, 2]], [row["low"], row["high"]], rtol=1e-6)
-            assert row["low"] < values[1] < row["high"]
-            # 90 % of the mass: 461 of 512 points of a Sobol' sequence, within 8.
-            inside = some[name.split("__")[0]].sel(at)
-            inside = (inside >= row["low"]) & (inside <= row["high"])
-            assert int(inside.sum()) == pytest.approx(461, abs=8), name
-
-    def test_direct_air_capture_runs_on_the_heat_that_the_review_states(self, some, claims):
-        rows = claims.set_index("id")
-        heat, power = rows.loc["daccs_energy_2"], rows.loc["daccs_energy_3"]
-        assert (heat["basis"], power["basis"]) == ("heat", "electricity")
-        low = power["low"] / (power["low"] + heat["high"])
-        high = power["high"] / (power["high"] + heat["low"])
-        share = rows.loc["daccs_power_share_1"]
-        assert share["low"] == pytest.approx(low, abs=0.005)
-        assert high < share["high"]
-        # What grinds takes most of its energy from the grid, whose power carries more than heat does.
-        middle = some["power_share"].median("sample")
-        assert float(middle.sel(pathway="daccs")) < 0.25
-        assert float(middle.sel(pathway=["enhanced_weathering", "oae"]).min()) > 0.75
-        first = some["grid_intensity"].sel(region="rest_of_world").isel(period=0)
-        assert float((first > some["heat_intensity"]).mean()) > 0.95
-
-    def test_a_share_of_power_needs_the_emissions_of_heat(self, claims):
-        gone = claims[claims["quantity"] != "heat_intensity"].copy()
-        with pytest.raises(InputError, match="no claim on heat_intensity of all"):
-            drivers(claims=gone)
-        # With nobody claiming a share, nothing is missing.
-        plain = drivers(claims=gone[gone["quantity"] != "power_share"].copy())
-        assert "heat_intensity" not in plain.names
 
     def test_todays_capacities_are_the_review_s(self, claims):
         rows = claims[claims["quantity"] == "current_capacity"].set_index("id")
@@ -440,7 +397,7 @@ class TestNeutral:
             "hazard_exponent": 0.0, "setback": 0.0, "verification_delay": 0.0, "shock_correlation": 0.0,
             "power_share": 1.0, "heat_intensity": 0.0,
         }  # fmt: skip
-        gone = [*new, "shock_spread", "experience_years"]
+        gone = [*new, "heat_decline", "shock_spread", "experience_years"]
         old = claims[~claims["quantity"].isin(gone)].copy()
         plain = drivers(claims=old)
         drawn = transform(plain, uniform(plain, 3))

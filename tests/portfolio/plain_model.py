@@ -218,7 +218,9 @@ def plain_simulate(
             if "period" in d["grid_intensity"].dims
             else d["grid_intensity"]
         )
-        process = energy * (d["power_share"] * grid + (1.0 - d["power_share"]) * d["heat_intensity"])
+        heat = d["heat_intensity"]
+        heat = heat.isel(at, drop=True) if "period" in heat.dims else heat
+        process = energy * (d["power_share"] * grid + (1.0 - d["power_share"]) * heat)
         real = effective * d["share_removal"] * d["additionality"] * d["efficiency"]
         uncounted = effective * d["share_removal"] - real
         foregone = np.minimum(d["foregone_regrowth"] * captured, real)

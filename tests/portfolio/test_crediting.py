@@ -55,7 +55,7 @@ def test_each_factor_by_hand():
     grid = np.array([0.1, 0.05, 0.0]) * np.array([[1.0], [2.0], [0.0]])
     drawn["grid_intensity"] = ("sample", "region", "period"), grid[None]
     drawn["power_share"] = one[0], 0.4 * one[1]
-    drawn["heat_intensity"] = "sample", [0.06]
+    drawn["heat_intensity"] = ("sample", "period"), [[0.08, 0.05, 0.02]]
     drawn["late_hazard"] = ("sample", "region"), [[0.01, 0.0, 0.0]]
     shock = np.zeros((1, 3, 3))
     shock[0, 1, 1] = 1.0
@@ -72,9 +72,10 @@ def test_each_factor_by_hand():
     assert got["other_gases"] == pytest.approx(0.05 + 0.2 * ages)
     mean = (10.0 * 0.1 + 15.0 * 0.05) / 76.0
     power = mean * (0.5 + 0.3 * 2.0)
-    assert got["process_energy"] == pytest.approx(3.0 * (0.4 * power + 0.6 * 0.06))
+    heat = (10.0 * 0.08 + 15.0 * 0.05 + 51.0 * 0.02) / 76.0
+    assert got["process_energy"] == pytest.approx(3.0 * (0.4 * power + 0.6 * heat))
     # Without a grid heat alone is charged; without a share of power all energy is power.
-    assert factors(drawn.drop_vars("grid_intensity"))["process_energy"] == pytest.approx(3.0 * 0.6 * 0.06)
+    assert factors(drawn.drop_vars("grid_intensity"))["process_energy"] == pytest.approx(3.0 * 0.6 * heat)
     for gone in (["power_share"], ["power_share", "heat_intensity"]):
         assert factors(drawn.drop_vars(gone))["process_energy"] == pytest.approx(3.0 * power)
     # Stored in periods one and two the shock of region two strikes (.4 lost, share .3); region one's late

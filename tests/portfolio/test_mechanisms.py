@@ -12,7 +12,7 @@ from sinkrisk.errors import InputError
 from sinkrisk.portfolio import engine, gate
 from sinkrisk.portfolio.variables import RESOURCES
 
-from .conftest import PERIODS, REGIONS, full_drawn, plans, random_plans, simple_drawn
+from .conftest import PERIODS, REGIONS, plans, simple_drawn
 
 LENGTH = np.array([10.0, 15.0, 51.0])
 SHARE = np.array([0.5, 0.3, 0.2])
@@ -208,57 +208,6 @@ def test_scarce_land_raises_the_cost():
     # Land in use 20 of 50, 12 of 40; no limit in the last region.
     by_hand = 100.0 * 4.0 * (SHARE @ [1.0 + 0.5 * 0.4, 1.0 + 0.5 * 0.3, 1.0])
     np.testing.assert_allclose(out["cost"], by_hand, rtol=1e-12)
-
-
-def test_process_energy_carries_the_grid():
-    drawn = simple_drawn("daccs")
-    grid = np.array([[0.1, 0.05, 0.0], [0.2, 0.1, 0.0], [0.0, 0.0, 0.0]])
-    drawn["grid_intensity"] = ("sample", "region", "period"), grid[None]
-    out = run(drawn, {"p": {"daccs": 4.0}}).sel(pathway="daccs")
-    np.testing.assert_allclose(out["process"], 8.0 * SHARE @ grid, rtol=1e-12)
-    np.testing.assert_allclose(out["net"], 4.0 - 8.0 * SHARE @ grid, rtol=1e-12)
-
-
-@pytest.mark.parametrize(("power", "heat"), [(0.0, 0.05), (1.0, 0.05), (0.5, 0.05), (0.175, 0.08)])
-def test_process_energy_is_power_and_heat(power, heat):
-    grid = np.array([[0.1, 0.05, 0.0], [0.2, 0.1, 0.0], [0.0, 0.0, 0.0]])
-    drawn = with_path(simple_drawn("daccs"), power_share=power)
-    drawn["grid_intensity"] = ("sample", "region", "period"), grid[None]
-    out = run(with_alone(drawn, heat_intensity=heat), {"p": {"daccs": 4.0}}).sel(pathway="daccs")
-    # 4 Gt a year of 2 GJ/t; only what is power asks where it is taken from the grid.
-    by_hand = 8.0 * (power * SHARE @ grid + (1.0 - power) * heat)
-    np.testing.assert_allclose(out["process"], by_hand, rtol=1e-12)
-    np.testing.assert_allclose(out["net"], 4.0 - by_hand, rtol=1e-12)
-    np.testing.assert_allclose(out["energy"], 8.0, rtol=1e-12)
-
-
-def test_heat_is_charged_where_no_grid_is_stated():
-    drawn = with_alone(with_path(simple_drawn("daccs"), power_share=0.25), heat_intensity=0.06)
-    out = run(drawn, {"p": {"daccs": 4.0}}).sel(pathway="daccs")
-    np.testing.assert_allclose(out["process"], 8.0 * 0.75 * 0.06, rtol=1e-12)
-
-
-def test_without_a_share_of_power_all_energy_is_power_to_the_bit():
-    drawn = full_drawn(96, seed=8)
-    table = random_plans(drawn, 6, seed=3)
-    absent = portfolio.simulate(drawn.drop_vars(["power_share", "heat_intensity"]), table)
-    for change in (
-        drawn.drop_vars("power_share"),
-        drawn.assign(power_share=xr.ones_like(drawn["power_share"])),
-        drawn.drop_vars("heat_intensity").assign(power_share=xr.ones_like(drawn["power_share"])),
-    ):
-        xr.testing.assert_identical(portfolio.simulate(change, table), absent)
-    mixed = portfolio.simulate(drawn, table)
-    for name in mixed.data_vars:
-        if name not in ("process", "net"):
-            xr.testing.assert_identical(mixed[name], absent[name])
-    assert float(abs(mixed["process"] - absent["process"]).max()) > 0.0
-
-
-def test_a_share_of_power_without_the_emissions_of_heat_is_refused():
-    drawn = with_path(simple_drawn("daccs"), power_share=0.2)
-    with pytest.raises(InputError, match=r"'heat_intensity': energy that is not power.*add heat_intensity"):
-        run(drawn, {"p": {"daccs": 1.0}})
 
 
 def test_foregone_regrowth_and_lasting_non_co2_effects_lower_the_net():
