@@ -59,7 +59,8 @@ def transform(drivers: Drivers, u: ArrayLike) -> xr.Dataset:
         (coord ``resource``, its unit in ``resource_unit``): ``resource_use(sample, pathway,
         resource)`` per GtCO2/yr, ``resource_supply(sample, resource, region, period)``;
         ``grid_intensity(sample, region, period)`` tCO2/GJ of power, ``power_share(sample, pathway)`` of the
-        energy, ``heat_intensity(sample, period)`` tCO2/GJ of the rest. Couplings:
+        energy, ``heat_intensity(sample, period)`` tCO2/GJ of the rest, less ``own_fuel(sample, pathway)``
+        of it that burns the pathway's own biomass. Couplings:
         ``coupling_effect(sample, coupling)`` with coords ``coupling_pathway``, ``coupling_with``,
         ``coupling_kind``. Cost: ``learning_rate``, ``experience`` GtCO2, ``cost_floor``, ``scarcity``
         (pathway). Side effects: ``foregone_regrowth``, ``non_co2``, ``non_co2_young``, ``non_co2_fade`` yr

@@ -101,6 +101,10 @@ def _is_manufactured(traits: PathwayTraits) -> bool:
     return traits.store in ("geological", "product", "biochar")
 
 
+def _burns_biomass(traits: PathwayTraits) -> bool:
+    return "land_based" in traits.classes
+
+
 def _is_at_sea(traits: PathwayTraits) -> bool:
     return traits.store == "ocean"
 
@@ -161,6 +165,8 @@ PATHWAY_QUANTITIES: tuple[Quantity, ...] = (
         for name, unit, group, meaning, low, high, needed, default in (
             ("power_share", "1", "energy", "share of the process energy that is electric",
              0.0, 1.0, _all, _one),
+            ("own_fuel", "1", "energy", "share of the process heat that the pathway's own biomass gives",
+             0.0, 1.0, _burns_biomass, _zero),
             ("additionality", "1", "accounting", "share of captured tonnes additional to a counterfactual",
              0.0, 1.0, _is_nature, _one),
             ("efficiency", "1", "accounting", "share that reaches the store from the air",

@@ -135,11 +135,13 @@ def process_energy(drawn: xr.Dataset, flow: xr.DataArray) -> xr.DataArray:
     """Return the emissions of process energy, tonnes per tonne captured.
 
     Energy per tonne, GJ/tCO2, times the emissions of power and of heat, tCO2/GJ, by the share of each, where
-    and when capacity allows the capture: most of it late, when both are cleaner.
+    and when capacity allows the capture: most of it late, when both are cleaner. Heat from the pathway's own
+    biomass is not charged.
     """
     power = _input(drawn, "power_share", 1.0)
+    bought = (1.0 - power) * (1.0 - _input(drawn, "own_fuel", 0.0))
 
     def carried(name: str) -> xr.DataArray:
         return _mean(drawn[name], flow, drawn) if name in drawn else xr.zeros_like(drawn["energy"])
 
-    return drawn["energy"] * (power * carried("grid_intensity") + (1.0 - power) * carried("heat_intensity"))
+    return drawn["energy"] * (power * carried("grid_intensity") + bought * carried("heat_intensity"))

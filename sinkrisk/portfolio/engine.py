@@ -188,12 +188,14 @@ def _inputs(block: Block, layout: Layout) -> rows.Inputs:
     room = (get("potential") * np.where(np.isinf(years), 0.0, years))[:, :, None] * share
     fullness = np.divide(1.0, room, out=np.zeros_like(room), where=room > 0.0)
     # Where it is taken from the grid matters to power alone.
-    power, grid = get("power_share")[:, None, :, None], get("grid_intensity").transpose(0, 2, 1)
+    power, grid = get("power_share"), get("grid_intensity").transpose(0, 2, 1)
+    bought = (1.0 - power) * (1.0 - get("own_fuel"))
     cells = {
         "available": available, "inverse": inverse, "fraction": fraction, "passive": passive,
         "survival": kept.survival, "durable": kept.durable,
         "share": share[:, None], "fullness": fullness[:, None],
-        "emission": power * grid[:, :, None] + (1.0 - power) * get("heat_intensity")[:, :, None, None],
+        "emission": power[:, None, :, None] * grid[:, :, None]
+        + bought[:, None, :, None] * get("heat_intensity")[:, :, None, None],
     }  # fmt: skip
     removal, avoided, utilised = ledgers.ledger_shares(layout.flow_class, get("removal_share"))
     paths = {
@@ -345,8 +347,9 @@ def simulate_block(
        experience) ** log2(1 - learning_rate))`` with X the world's captures up to the period's middle;
        ``scarcity = 1 + scarcity * land in use / land supply`` of the region. GtCO2 times USD/t is billion
        USD, GtCO2 times GJ/t is EJ, EJ times tCO2/GJ is GtCO2:
-       ``process = energy * (power_share * grid_intensity + (1 - power_share) * heat_intensity)``, the grid
-       being that of region and period, heat that of the period.
+       ``process = energy * (power_share * grid_intensity + (1 - power_share) * (1 - own_fuel) *
+       heat_intensity)``, the grid being that of region and period, heat that of the period; what burns of a
+       pathway's own biomass (`own_fuel`) took its carbon from the air.
     7. Ledgers. The effective flow goes to removal, avoided or utilised (`ledgers.ledger_shares`). Of the
        removal ledger ``g0 = additionality * efficiency`` of it is from the air and additional, the rest
        is ``uncounted``. ``foregone = min(foregone_regrowth * c, g0)`` per region: the regrowth given up

@@ -90,6 +90,7 @@ OPTIONAL: dict[str, Variable] = {
     "power_share": Variable(_P, high=1.0, neutral=1.0),
     # A power share below 1 needs it: `checking` refuses one without.
     "heat_intensity": Variable(("period",), "tCO2/GJ", neutral=0.0),
+    "own_fuel": Variable(_P, high=1.0, neutral=0.0),
     "foregone_regrowth": Variable(_P, neutral=0.0),
     "non_co2": Variable(_P, low=-INF, neutral=0.0),
     "non_co2_young": Variable(_P, low=-INF, neutral=0.0),

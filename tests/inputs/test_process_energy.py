@@ -75,16 +75,22 @@ def test_heat_grows_cleaner_but_never_faster_than_power(some):
     assert ((ratio > 0.0) & (ratio <= 1.0 + 1e-9)).all()
 
 
-def test_shares_of_power_lie_in_their_stated_ranges(bare, some, claims):
+def test_shares_lie_in_their_stated_ranges(bare, some, claims):
     rows = claims.set_index("id")
-    for pathway in some["pathway"].values:
-        row = rows.loc[f"{pathway}_power_share_1"]
-        values = ends(bare, f"power_share__{pathway}")["power_share"].sel(pathway=pathway).values
+    stated = [("power_share", str(pathway)) for pathway in some["pathway"].values]
+    for quantity, pathway in (*stated, ("own_fuel", "beccs"), ("own_fuel", "biochar")):
+        row = rows.loc[f"{pathway}_{quantity}_1"]
+        values = ends(bare, f"{quantity}__{pathway}")[quantity].sel(pathway=pathway).values
         assert_allclose(values[[0, 2]], [row["low"], row["high"]], rtol=1e-6)
         # 90 % of the mass: 461 of 512 points of a Sobol' sequence, within 8.
-        inside = some["power_share"].sel(pathway=pathway)
+        inside = some[quantity].sel(pathway=pathway)
         inside = (inside >= row["low"]) & (inside <= row["high"])
-        assert int(inside.sum()) == pytest.approx(461, abs=8), pathway
+        assert int(inside.sum()) == pytest.approx(461, abs=8), (quantity, pathway)
+
+
+def test_only_what_takes_in_biomass_burns_its_own(some):
+    other = [p for p in some["pathway"].values if p not in ("beccs", "biochar")]
+    assert_array_equal(some["own_fuel"].sel(pathway=other), 0.0)
 
 
 def test_direct_air_capture_runs_on_the_heat_that_the_review_states(some, claims):

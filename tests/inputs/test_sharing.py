@@ -124,7 +124,7 @@ class TestRanges:
             "hazard_exponent": (), "setback": (), "shock_correlation": (),
             "resource_use": ("pathway", "resource"), "resource_supply": ("resource", "region", "period"),
             "coupling_effect": ("coupling",), "grid_intensity": ("region", "period"),
-            "power_share": ("pathway",), "heat_intensity": ("period",),
+            "power_share": ("pathway",), "own_fuel": ("pathway",), "heat_intensity": ("period",),
             "shock_severity": ("region", "period"), "late_hazard": ("region",),
         }  # fmt: skip
         assert {name: some[name].dims[1:] for name in expected} == expected
@@ -167,7 +167,7 @@ class TestRanges:
     @pytest.mark.parametrize(
         "name",
         ["additionality", "efficiency", "foregone_regrowth", "fast_share", "cost_floor", "setback",
-         "shock_correlation", "learning_rate", "power_share"],
+         "shock_correlation", "learning_rate", "power_share", "own_fuel"],
     )  # fmt: skip
     def test_shares_lie_in_the_unit_interval(self, some, name):
         assert ((some[name] >= 0) & (some[name] <= 1)).all()
@@ -395,7 +395,7 @@ class TestNeutral:
             "foregone_regrowth": 0.0, "non_co2": 0.0, "non_co2_young": 0.0, "non_co2_fade": np.inf,
             "fast_share": 0.0, "fast_half_life": np.inf, "saturation_years": np.inf, "years_per_trl": 0.0,
             "hazard_exponent": 0.0, "setback": 0.0, "verification_delay": 0.0, "shock_correlation": 0.0,
-            "power_share": 1.0, "heat_intensity": 0.0,
+            "power_share": 1.0, "own_fuel": 0.0, "heat_intensity": 0.0,
         }  # fmt: skip
         gone = [*new, "heat_decline", "shock_spread", "experience_years"]
         old = claims[~claims["quantity"].isin(gone)].copy()

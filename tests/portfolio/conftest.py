@@ -91,7 +91,7 @@ def full_drawn(n: int = 64, seed: int = 1) -> xr.Dataset:
         "learning_rate": (0.0, 0.3), "experience": (0.0, 2.0), "cost_floor": (0.0, 0.8),
         "scarcity": (0.0, 1.0),
         "grid_intensity": (0.0, 0.1), "power_share": (0.0, 1.0), "heat_intensity": (0.0, 0.1),
-        "foregone_regrowth": (0.0, 0.6), "non_co2": (-0.1, 0.3),
+        "own_fuel": (0.0, 1.0), "foregone_regrowth": (0.0, 0.6), "non_co2": (-0.1, 0.3),
         "non_co2_young": (0.0, 0.5), "non_co2_fade": (5.0, 50.0), "fast_share": (0.0, 0.5),
         "fast_half_life": (1.0, 20.0), "saturation_years": (2.0, 60.0), "hazard_exponent": (0.0, 2.0),
         "shock_severity": (0.0, 2.5), "late_hazard": (0.0, 0.02), "setback": (0.0, 1.0),

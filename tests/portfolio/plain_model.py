@@ -16,7 +16,7 @@ LAST = 2201.0
 NEUTRAL = {
     "years_per_trl": 0.0, "additionality": 1.0, "efficiency": 1.0, "learning_rate": 0.0, "experience": 0.0,
     "cost_floor": 0.0, "scarcity": 0.0, "grid_intensity": 0.0, "power_share": 1.0,
-    "heat_intensity": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0,
+    "heat_intensity": 0.0, "own_fuel": 0.0, "foregone_regrowth": 0.0, "non_co2": 0.0,
     "non_co2_young": 0.0,
     "non_co2_fade": np.inf, "fast_share": 0.0, "fast_half_life": np.inf, "saturation_years": np.inf,
     "hazard_exponent": 0.0, "shock_severity": 1.0, "late_hazard": 0.0, "setback": 0.0,
@@ -220,7 +220,8 @@ def plain_simulate(
         )
         heat = d["heat_intensity"]
         heat = heat.isel(at, drop=True) if "period" in heat.dims else heat
-        process = energy * (d["power_share"] * grid + (1.0 - d["power_share"]) * heat)
+        bought = (1.0 - d["power_share"]) * (1.0 - d["own_fuel"])
+        process = energy * (d["power_share"] * grid + bought * heat)
         real = effective * d["share_removal"] * d["additionality"] * d["efficiency"]
         uncounted = effective * d["share_removal"] - real
         foregone = np.minimum(d["foregone_regrowth"] * captured, real)

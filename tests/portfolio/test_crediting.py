@@ -74,6 +74,8 @@ def test_each_factor_by_hand():
     power = mean * (0.5 + 0.3 * 2.0)
     heat = (10.0 * 0.08 + 15.0 * 0.05 + 51.0 * 0.02) / 76.0
     assert got["process_energy"] == pytest.approx(3.0 * (0.4 * power + 0.6 * heat))
+    own = drawn.assign(own_fuel=drawn["power_share"] * 0.0 + 0.75)
+    assert factors(own)["process_energy"] == pytest.approx(3.0 * (0.4 * power + 0.6 * 0.25 * heat))
     # Without a grid heat alone is charged; without a share of power all energy is power.
     assert factors(drawn.drop_vars("grid_intensity"))["process_energy"] == pytest.approx(3.0 * 0.6 * heat)
     for gone in (["power_share"], ["power_share", "heat_intensity"]):

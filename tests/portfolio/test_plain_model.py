@@ -48,6 +48,7 @@ def everything_on(n: int = 32, seed: int = 0) -> xr.Dataset:
         "grid_intensity": (("sample", "region", "period"), flat(0.0, 0.1, r, q)),
         "power_share": (own, often(flat(0.0, 1.0, w), 1.0)),
         "heat_intensity": (("sample", "period"), flat(0.0, 0.1, q)),
+        "own_fuel": (own, often(flat(0.0, 1.0, w), 0.0)),
         "foregone_regrowth": (own, flat(0.0, 0.6, w)), "non_co2": (own, flat(-0.1, 0.3, w)),
         "non_co2_young": (own, flat(0.0, 0.5, w)), "non_co2_fade": (own, often(flat(5.0, 50.0, w), np.inf)),
         "fast_share": (own, often(flat(0.0, 0.5, w), 0.0)),
@@ -113,7 +114,7 @@ def test_one_option_at_a_time_is_left_out():
     # Each option alone at its neutral value, so that no two mistakes can hide each other.
     whole = everything_on(n=8, seed=21)
     plans = random_plans(whole, 3, seed=5)
-    groups = [["resource_use", "resource_supply"], ["coupling_effect"], ["power_share"]]
+    groups = [["resource_use", "resource_supply"], ["coupling_effect"], ["power_share"], ["own_fuel"]]
     groups += [[name] for name in UNITS]
     # Learning cannot stand without the experience it starts from, nor a share of power without the rest.
     leaning = {"experience": "learning_rate", "heat_intensity": "power_share"}

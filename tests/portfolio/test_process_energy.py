@@ -54,16 +54,29 @@ def test_heat_is_charged_where_no_grid_is_stated():
     np.testing.assert_allclose(captured(capturing(0.25, heat))["process"], 8.0 * 0.75 * heat, rtol=1e-12)
 
 
+def test_heat_of_a_pathway_s_own_biomass_is_not_charged():
+    heat = np.array([0.08, 0.05, 0.01])
+    drawn = capturing(0.25, heat, GRID)
+    drawn["own_fuel"] = xr.full_like(drawn["cost"], 0.8).assign_attrs(units="1")
+    by_hand = 8.0 * (0.25 * SHARE @ GRID + 0.75 * 0.2 * heat)
+    np.testing.assert_allclose(captured(drawn)["process"], by_hand, rtol=1e-12)
+
+
 def test_without_a_share_of_power_all_energy_is_power_to_the_bit():
     drawn = full_drawn(96, seed=8)
     table = random_plans(drawn, 6, seed=3)
     absent = portfolio.simulate(drawn.drop_vars(["power_share", "heat_intensity"]), table)
     for change in (
         drawn.drop_vars("power_share"),
+        drawn.drop_vars(["power_share", "own_fuel"]),
         drawn.assign(power_share=xr.ones_like(drawn["power_share"])),
         drawn.drop_vars("heat_intensity").assign(power_share=xr.ones_like(drawn["power_share"])),
     ):
         xr.testing.assert_identical(portfolio.simulate(change, table), absent)
+    bought = drawn.assign(own_fuel=xr.zeros_like(drawn["own_fuel"]))
+    xr.testing.assert_identical(
+        portfolio.simulate(drawn.drop_vars("own_fuel"), table), portfolio.simulate(bought, table)
+    )
     mixed = portfolio.simulate(drawn, table)
     for name in mixed.data_vars:
         if name not in ("process", "net"):
