@@ -195,6 +195,10 @@ PATHWAY_QUANTITIES: tuple[Quantity, ...] = (
 )  # fmt: skip
 """Quantities of a pathway, each a variable with the dimension `pathway`."""
 
+POWER_SHARES: Mapping[str, float] = {"heat": 0.0, "electricity": 1.0, "grinding": 1.0}
+"""Basis of claims on energy that state a part of it -> the share of that part that is power; mills are
+electric."""
+
 CHAIN_QUANTITIES: tuple[Quantity, ...] = (
     Quantity("cost_slope", "1", "economics", "a in mc(u) = c0 (1 + a u^eta)"),
     Quantity("cost_exponent", "1", "economics", "eta in mc(u) = c0 (1 + a u^eta)"),

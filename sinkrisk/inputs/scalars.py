@@ -16,7 +16,8 @@ from sinkrisk import units
 from sinkrisk.errors import InputError
 from sinkrisk.inputs.blocks import Floats, Marginal, Part, PoolBlock, ScalarBlock, Slot
 from sinkrisk.inputs.building import Builder, Tables, joined
-from sinkrisk.inputs.quantities import PATHWAY_QUANTITIES, POOLS, PathwayTraits, Quantity
+from sinkrisk.inputs.quantities import PATHWAY_QUANTITIES, POOLS, POWER_SHARES, PathwayTraits, Quantity
+from sinkrisk.inputs.sharing_blocks import Line
 
 if TYPE_CHECKING:
     from sinkrisk.priors import Elicited
@@ -66,6 +67,17 @@ class Claims:
             allowed=f"a row of pathway '{pathway}', quantity '{quantity.name}', unit such as {quantity.unit}",
             file=self.table.attrs.get("path"),
         )
+
+    def part_of_energy(self, pathway: str) -> float | None:
+        """Return the share of power where claims on energy state a part of it, None where the whole."""
+        spec = self.builder.spec
+        try:
+            found = _elicited(self, pathway, "energy", spec.basis.get("energy"), spec.mass)
+        except InputError:
+            # Reported where energy itself is read.
+            return None
+        shares = {POWER_SHARES.get(basis) for basis in found.basis}
+        return shares.pop() if len(shares) == 1 else None
 
     def prior(self, pathway: str, quantity: Quantity) -> tuple[Marginal, str, str] | None:
         """Return the marginal, its sources and its description; None, and a problem, on failure."""
@@ -197,6 +209,13 @@ def _add(builder: Builder, claims: Claims, name: str, owner: str, quantity: Quan
         builder.known.add(name)
         return None
     marginal, source, text = prior
+    part = claims.part_of_energy(owner) if quantity.name == "power_share" else None
+    if part is not None:
+        # Where energy is read as heat alone none of it is power, whatever the share in the whole.
+        marginal, source = (
+            Marginal(Line(part, part), 1.0, part, part),
+            "claims on energy state this part alone",
+        )
     if (owner, quantity.name) not in claims.stated:
         text += f", those of the group {' or '.join(claims.groups[owner])}"
     return builder.scalar(name, quantity.group, marginal, unit=quantity.unit, source=source, text=text)

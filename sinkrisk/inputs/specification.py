@@ -46,7 +46,8 @@ class InputsSpec(BaseModel):
         Regions that are simulated, as a world of their own (see `restrict`); all when left out.
     basis : dict of str to str
         Quantity -> basis of the claims to read, for example ``{"potential": "technical"}``; by
-        default the one `elicit` takes.
+        default the one `elicit` takes. Where energy is read as heat alone, none of it is power
+        (``power_share``); where as electricity or grinding, all of it.
     mass : float
         Mass that a stated range low-high is taken to hold.
     tables : int

@@ -112,6 +112,29 @@ def test_direct_air_capture_runs_on_the_heat_that_the_review_states(some, claims
     )
 
 
+@pytest.mark.parametrize(("basis", "share"), [("heat", 0.0), ("electricity", 1.0)])
+def test_a_part_of_the_energy_settles_the_share_of_power(claims, basis, share):
+    own = (claims["quantity"] == "energy") & (claims["pathway"] == "daccs")
+    part = claims[~own | (claims["basis"] == basis)].copy()
+    plain = drivers(claims=part)
+    assert "power_share__daccs" not in plain.names
+    assert {c.name: c.value for c in plain.held}["power_share__daccs"] == share
+    assert_array_equal(sample(plain, 4, rng=1)["power_share"].sel(pathway="daccs"), share)
+    with pytest.raises(InputError, match=r"power_share__daccs.*impossible value: got 0\.2"):
+        drivers(InputsSpec(fixed={"power_share__daccs": 0.2}), claims=part)
+
+
+def test_grinding_is_power(claims):
+    own = (claims["quantity"] == "energy") & (claims["pathway"] == "enhanced_weathering")
+    plain = drivers(claims=claims[~own | (claims["basis"] == "grinding")].copy())
+    assert_array_equal(sample(plain, 4, rng=1)["power_share"].sel(pathway="enhanced_weathering"), 1.0)
+
+
+def test_a_basis_that_a_pathway_does_not_state_is_refused():
+    with pytest.raises(InputError, match="no claim on energy of beccs with that basis: got 'heat'"):
+        drivers(InputsSpec(basis={"energy": "heat"}))
+
+
 def test_a_share_of_power_needs_the_emissions_of_heat(claims):
     gone = claims[claims["quantity"] != "heat_intensity"].copy()
     with pytest.raises(InputError, match="no claim on heat_intensity of all"):
