@@ -246,17 +246,19 @@ def abatement_sentence(curves: xr.Dataset, *, price: float | None = None) -> str
     >>> drawn = inputs.sample(inputs.drivers(), 8, rng=1)
     >>> text = abatement_sentence(abatement_curves(drawn, prices=[100, 400]))
     >>> print(text[: text.index(" can ")])
-    At 400 USD per counted tonne of CO2 world
+    At 400 USD per counted tonne of CO2 all regions together
     """
     grid = curves["price"].values
     chosen = float(grid[len(grid) // 2] if price is None else grid[np.abs(grid - price).argmin()])
     regions = [str(v) for v in curves["region"].values]
     where = WORLD if WORLD in regions else regions[0]
+    # A run of some regions has no world.
+    name = "all regions together" if where == WORLD else where.replace("_", " ")
     one = curves.sel(region=where, price=chosen).isel(period=-1)
     low, middle, high = (float(one["supply"].sel(statistic=s)) for s in ("low", "median", "high"))
     parts = one["by_pathway"].values
     text = (
-        f"At {chosen:g} USD per counted tonne of CO2 {where.replace('_', ' ')} can supply {middle:.3g} "
+        f"At {chosen:g} USD per counted tonne of CO2 {name} can supply {middle:.3g} "
         f"GtCO2/yr in {one['period'].item()} (median; {curves.attrs['interval_mass']:.0%} equal-tailed "
         f"interval {low:.3g} to {high:.3g}; ledgers: {curves.attrs['ledgers']})"
     )

@@ -212,8 +212,8 @@ def test_table_and_sentence():
     assert (row["interval_kind"], row["interval_mass"], row["unit"]) == ("equal-tailed", 0.8, "GtCO2/yr")
     text = portfolio.abatement_sentence(curves, price=210.0)
     assert text.startswith(
-        "At 200 USD per counted tonne of CO2 world can supply 6.67 GtCO2/yr in long_term (median; 80% "
-        "equal-tailed"
+        "At 200 USD per counted tonne of CO2 all regions together can supply 6.67 GtCO2/yr in "
+        "long_term (median; 80% equal-tailed"
     )
     assert text.endswith("most of it by daccs (75% of the mean).")
     nothing = portfolio.abatement_sentence(curves, price=0.0)
