@@ -374,7 +374,7 @@ def test_tables_are_tidy(criteria):
         ),
         (TARGET | {"unit": "USD/tCO2"}, "cannot turn 'USD/tCO2' into 'GtCO2'"),
         (TARGET | {"unit": "GtCO"}, "did you mean"),
-        ({"unit": "GtCO2"}, "key 'target.net_removal': Field required"),
+        ({"unit": "GtCO2"}, "key 'target.net_removal': missing key; allowed: a finite number above 0"),
     ],
 )
 def test_bad_targets_are_named(target, message, criteria):

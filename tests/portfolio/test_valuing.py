@@ -51,9 +51,9 @@ def test_avoided_tonnes_are_worth_nothing_here_and_a_met_target_costs_nothing():
 @pytest.mark.parametrize(
     ("decision", "message"),
     [
-        ({"carbon_value": 1.0, "shortfal_penalty": 2.0}, "unknown key in 'decision': got 'shortfal_penalty'.*"
+        ({"carbon_value": 1.0, "shortfal_penalty": 2.0}, "key 'decision.shortfal_penalty': unknown key.*"
          "did you mean 'shortfall_penalty'"),
-        ({}, "key 'decision.carbon_value': Field required"),
+        ({}, "key 'decision.carbon_value': missing key; allowed: a finite number of at least 0"),
         ({"carbon_value": -1.0, "discounting": "some"}, "2 problems"),
         ({"carbon_value": float("nan")}, "finite number"),
     ],
