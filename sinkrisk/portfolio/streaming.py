@@ -98,7 +98,7 @@ def simulate_to_zarr(
         _create(target, drawn, task, {"digest": identity, "blocks": len(starts), "complete": []})
     group = zarr.open_group(target, mode="r+")
     progress: Any = group.attrs.asdict()[PROGRESS]
-    done = set(_expand(progress["complete"]))
+    done = _kept(target, group, task.wanted, set(_expand(progress["complete"])))
     todo = [k for k in range(len(starts)) if k not in done]
     for number in _stream(drawn, task, group, starts, todo):
         done.add(number)
@@ -106,6 +106,17 @@ def simulate_to_zarr(
     opened: xr.Dataset = xr.open_zarr(target, consolidated=False, chunks=None)
     opened.attrs.pop(PROGRESS, None)
     return opened
+
+
+def _kept(target: Path, group: Any, wanted: Sequence[str], done: set[int]) -> set[int]:
+    """Return the blocks of `done` of which every chunk is there: a lost one would be read as NaN."""
+    arrays = {name: group[name] for name in wanted}
+
+    def whole(number: int) -> bool:
+        keys = {n: a.metadata.encode_chunk_key((number, *[0] * (a.ndim - 1))) for n, a in arrays.items()}
+        return all((target / name / key).exists() for name, key in keys.items())
+
+    return {number for number in done if whole(number)}
 
 
 def _stream(
@@ -238,6 +249,8 @@ def _create(target: Path, drawn: xr.Dataset, task: simulation.Task, progress: Ma
                 dtype=form.dtype,
                 # Zarr's own choice of level writes as few bytes in two and a half times the time.
                 compressors=ZstdCodec(level=1),
+                # A chunk that is not there was lost, whatever it held.
+                config={"write_empty_chunks": True},
                 fill_value=float("nan"),
                 dimension_names=[str(d) for d in form.dims],
                 attributes=dict(form.attrs),

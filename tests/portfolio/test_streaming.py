@@ -158,3 +158,19 @@ def test_draws_without_a_probability_are_equally_probable(tmp_path):
     drawn = build_drawn(10).drop_vars("probability")
     stored = simulate_to_zarr(drawn, random_plans(drawn), tmp_path / "out.zarr", block=4, variables=["net"])
     assert stored["probability"].values.tolist() == [0.1] * 10
+
+
+def test_a_lost_chunk_is_made_again(tmp_path, drawn, plan, whole):
+    path = tmp_path / "out.zarr"
+    stored = simulate_to_zarr(drawn, plan, path, block=16)
+    stored.close()
+    (path / "net" / "c" / "1" / "0" / "0" / "0").unlink()
+    xr.testing.assert_identical(simulate_to_zarr(drawn, plan, path, block=16).load(), whole)
+
+
+def test_a_store_has_a_chunk_for_everything(tmp_path, drawn, plan):
+    """A chunk that is absent was lost: none is left out for what it holds."""
+    simulate_to_zarr(drawn, plan, tmp_path / "out.zarr", block=16).close()
+    group = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    for name in ("net", "received", "planned", "resource_used"):
+        assert group[name].nchunks_initialized == group[name].nchunks == 4
