@@ -105,6 +105,13 @@ class TargetSpec(_Strict):
         units.factor(value, "GtCO2")
         return value
 
+    @model_validator(mode="after")
+    def _sensible(self) -> TargetSpec:
+        if self.net_removal_gtco2 > MOST_PLANNED:
+            got, allowed = f"{self.net_removal:g} {self.unit}", f"above 0, to {MOST_PLANNED:.0f} GtCO2"
+            raise InputError(Problem("target beyond sense", got=got, allowed=allowed, hint=BEYOND_SENSE))
+        return self
+
     @property
     def net_removal_gtco2(self) -> float:
         """The target in GtCO2."""

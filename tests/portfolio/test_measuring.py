@@ -374,6 +374,10 @@ def test_tables_are_tidy(criteria):
         ),
         (TARGET | {"unit": "USD/tCO2"}, "cannot turn 'USD/tCO2' into 'GtCO2'"),
         (TARGET | {"unit": "GtCO"}, "did you mean"),
+        (
+            TARGET | {"net_removal": 1e300},
+            "target beyond sense: got '1e.300 GtCO2'; allowed: above 0, to 1000000",
+        ),
         ({"unit": "GtCO2"}, "key 'target.net_removal': missing key; allowed: a finite number above 0"),
     ],
 )
