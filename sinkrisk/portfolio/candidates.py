@@ -238,7 +238,8 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
     ------
     InputError
         A period without a total, a total for an unknown period, a negative total or one beyond
-        `variables.MOST_PLANNED`, or totals that are all zero; all at once.
+        `variables.MOST_PLANNED`, or totals that are all zero; shares that are no numbers, negative or
+        do not sum to 1; all at once.
 
     Examples
     --------
@@ -268,11 +269,32 @@ def plan(portfolios: xr.Dataset, total: Mapping[str, float]) -> xr.Dataset:
             found.add("planned total beyond sense", got=value, allowed=allowed, key=key, hint=BEYOND_SENSE)
     if not found and not any(total[p] > 0.0 for p in periods):
         found.add("the planned totals are all zero", key="total")
+    _check_shares(portfolios["share"], found)
     found.raise_if_any()
     amounts = xr.DataArray([float(total[p]) for p in periods], dims="period", coords={"period": periods})
     dims = BY_REGION if "region" in portfolios["share"].dims else WORLD
     planned = (portfolios["share"] * amounts).transpose(*dims).assign_attrs(units="GtCO2/yr")
     return portfolios.drop_vars("share").assign(planned=planned)
+
+
+def _check_shares(share: xr.DataArray, found: Problems) -> None:
+    """Find shares that are none, and portfolios whose shares do not sum to 1 in a period."""
+    if share.size == 0:
+        found.add("no portfolio to plan", got=str(dict(share.sizes)), key="share")
+        return
+    if share.dtype.kind not in "biuf":
+        found.add("shares must be numbers", got=str(share.dtype), key="share")
+        return
+    faulty = int((~np.isfinite(share) | (share < 0.0)).sum())
+    if faulty:
+        got = f"{faulty} of {share.size}"
+        found.add("shares negative or not finite", got=got, allowed="0 to 1", key="share")
+        return
+    over = [d for d in share.dims if d not in ("portfolio", "period")]
+    sums = share.sum(over).transpose("portfolio", "period")
+    for f, q in np.argwhere(np.abs(sums.values - 1.0) > SUM_TOLERANCE):
+        place = f"{sums['portfolio'].values[f]}.{sums['period'].values[q]}"
+        found.add("shares do not sum to 1", got=float(sums.values[f, q]), allowed="1", key=f"share.{place}")
 
 
 @checked(plans=Holding(variables=("planned",), never=("sample",), origin=PLANS))

@@ -117,6 +117,9 @@ def _check_carried(found: Problems, drawn: xr.Dataset) -> None:
 
 
 def _check_values(found: Problems, name: str, values: xr.DataArray, variable: Variable) -> None:
+    if values.dtype.kind not in "biuf":
+        found.add("inputs must be numbers", got=str(values.dtype), key=name)
+        return
     low, high, faulty, where = np.inf, -np.inf, 0, None
     pathways: set[int] = set()
     axis = values.dims.index("pathway") if "pathway" in values.dims else None
@@ -250,6 +253,9 @@ def find_plan_problems(
         found.add("coordinated must be true or false for each portfolio", got=got, key="coordinated")
     order = ("portfolio", "pathway", "region", "period") if regional else ("portfolio", "pathway", "period")
     values = planned.transpose(*order).values
+    if values.dtype.kind not in "biuf":
+        found.add("plans must be numbers", got=str(values.dtype), key="planned")
+        return found
     finite = np.isfinite(values)
     for bad, what, hint in (
         (~finite, "plan is not a finite number", None),

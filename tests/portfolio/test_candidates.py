@@ -380,3 +380,23 @@ def test_names_that_contradict_or_repeat_are_said_with_their_rows(tmp_path):
         portfolio.load_portfolios(_named(tmp_path, "Alpha", "Gamma", "Beta"))
     with pytest.raises(InputError, match=r"row 5, key 'name': portfolios 'a' and 'b' have one name"):
         portfolio.load_portfolios(_named(tmp_path, "Alpha", "", "Alpha"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda s: s.assign(share=s["share"] + 0.2),
+            "'share.daccs_only.near_term': shares do not sum to 1: got",
+        ),
+        (lambda s: s.assign(share=-s["share"]), "shares negative or not finite: got '3 of"),
+        (lambda s: s.assign(share=s["share"] * np.nan), "shares negative or not finite"),
+        (lambda s: s.assign(share=s["share"].astype(str)), "shares must be numbers"),
+        (lambda s: s.isel(portfolio=[]), "no portfolio to plan"),
+    ],
+    ids=["sum", "negative", "nan", "text", "empty"],
+)
+def test_shares_that_cannot_be_planned_are_named(spoil, message):
+    shares = portfolio.load_portfolios(names=["daccs_only"])
+    with pytest.raises(InputError, match=message):
+        portfolio.plan(spoil(shares), {"near_term": 0.1, "mid_term": 1.0, "long_term": 5.0})
