@@ -77,7 +77,7 @@ def _delivered(collected: Collected, wide: pd.DataFrame, best: str) -> str:
         likeliest = max(met, key=lambda p: met[p])
         parts.append(
             f"it meets the target{f' ({target})' if target else ''} with probability {percent(met[best])}"
-            + (f", “{likeliest}” with {percent(met[likeliest])}" if likeliest != best else "")
+            + (f" (likeliest: “{likeliest}”, {percent(met[likeliest])})" if likeliest != best else "")
         )
     removal = values.get((best, "net_removal_2100"))
     if measures is not None and removal is not None:

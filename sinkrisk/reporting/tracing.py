@@ -15,6 +15,9 @@ from sinkrisk.reporting.collecting import Collected, keyed
 from sinkrisk.reporting.numbers import decimals_for, fixed, percent, span
 from sinkrisk.reporting.sinks import interval_of
 
+IN_A_TABLE = {"reallocated": "of which moved to other pathways"}
+"""Words of a step that is a part of the one above, not one of the way."""
+
 NOTED = 0.01
 """Least probability of binding that has a row."""
 
@@ -60,6 +63,7 @@ def tracing_section(collected: Collected) -> Section:
     net = table[table["step"] == "net"].set_index("portfolio")["mean"]
     best = str(net.idxmax())
     held = keyed(table, "portfolio", "step")
+    words = STEP_WORDS | IN_A_TABLE
     steps = [s for s in STEP_WORDS if (table.loc[table["step"] == s, "mean"] != 0.0).any()]
     # Small steps matter beside large plans.
     decimals = max(1, decimals_for([float(v) for v in table.loc[table["step"] == "net", "mean"]]))
@@ -91,7 +95,7 @@ def tracing_section(collected: Collected) -> Section:
             f"Steps from plan to net removal, GtCO₂ over all periods: means, of levels in brackets the "
             f"{interval}. Negative: taken off. From tracing.csv.",
             [Column("Step", False), *(Column(p) for p in portfolios)],
-            [[sentence_case(STEP_WORDS[s]), *(row[k + 1] for row in rows)] for k, s in enumerate(steps)],
+            [[sentence_case(words[s]), *(row[k + 1] for row in rows)] for k, s in enumerate(steps)],
             folded=len(portfolios) > 6,
         ),
     ]

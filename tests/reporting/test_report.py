@@ -179,9 +179,9 @@ def test_the_answers_carry_numbers_and_intervals(page):
 
 def test_the_first_is_not_crowned_without_saying_whether_it_delivers(page):
     said = (
-        "It meets the target (150 GtCO₂ of durable removal by 2100) with probability 42 %, “Optimum of the "
-        "programme” with 55 %; its mean net removal until 2100 is 160 GtCO₂; its mean rank is 1.7 of 3, the "
-        "best."
+        "It meets the target (150 GtCO₂ of durable removal by 2100) with probability 42 % (likeliest: "
+        "“Optimum of the programme”, 55 %); its mean net removal until 2100 is 160 GtCO₂; its mean rank "
+        "is 1.7 of 3, the best."
     )
     assert page.text.count(said) == 2
 
