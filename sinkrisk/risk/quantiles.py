@@ -79,6 +79,11 @@ def check_probability(probability: ArrayLike, draws: int) -> Floats:
     return np.asarray(weight / total)
 
 
+def _slack(draws: int) -> float:
+    """Return the rounding allowed in a sum of the probabilities of so many draws."""
+    return max(PROBABILITY_SLACK, draws * float(np.finfo(float).eps))
+
+
 def _sorted(loss: Floats, weight: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Return losses in rising order, the probability of each, and the cumulative probability."""
     n = loss.shape[-1]
@@ -95,7 +100,7 @@ def _sorted(loss: Floats, weight: Floats | None) -> tuple[Floats, Floats, Floats
 def _value_at_risk(loss: Floats, level: float, weight: Floats | None) -> Floats:
     ordered, each, cumulative = _sorted(loss, weight)
     # A draw of probability zero is no value of the distribution, even at level 0.
-    reached = (cumulative >= level - PROBABILITY_SLACK) & (each > 0.0)
+    reached = (cumulative >= level - _slack(loss.shape[-1])) & (each > 0.0)
     index = np.broadcast_to(np.argmax(reached, axis=-1), ordered.shape[:-1])
     return np.asarray(np.take_along_axis(ordered, index[..., None], axis=-1)[..., 0])
 
@@ -238,7 +243,8 @@ def quantile(x: ArrayLike, mass: ArrayLike, *, probability: ArrayLike | None = N
     wanted = np.asarray(mass, dtype=float)
     if not np.all((wanted >= 0.0) & (wanted <= 1.0)):
         raise InputError(Problem("quantile outside its range", got=wanted.tolist(), allowed="0 .. 1"))
-    below, above = wanted.ravel() - PROBABILITY_SLACK, wanted.ravel() + PROBABILITY_SLACK
+    slack = _slack(values.shape[-1])
+    below, above = wanted.ravel() - slack, wanted.ravel() + slack
     if weight is None:
         n = values.shape[-1]
         low = np.clip(np.ceil(n * below) - 1.0, 0.0, n - 1.0).astype(np.intp)

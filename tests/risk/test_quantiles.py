@@ -127,6 +127,15 @@ def test_quantiles_are_type_2_of_hyndman_and_fan(x, part, whole):
     np.testing.assert_array_equal(risk.quantile(x, mass), -risk.quantile(-x, 1.0 - mass))
 
 
+@pytest.mark.parametrize("n", [100_000, 1_000_000])
+def test_many_equal_weights_still_equal_none(n):
+    x, masses = np.arange(float(n)), [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
+    each = np.full(n, 1.0 / n)
+    np.testing.assert_array_equal(risk.quantile(x, masses, probability=each), risk.quantile(x, masses))
+    for level in masses:
+        assert risk.value_at_risk(x, level, probability=each) == risk.value_at_risk(x, level)
+
+
 def test_quantiles_of_unequal_weights_by_hand():
     x, weight = [7.0, 1.0, 3.0, 99.0], [0.5, 0.2, 0.3, 0.0]
     masses = [0.0, 0.1, 0.2, 0.35, 0.5, 0.51, 1.0]
