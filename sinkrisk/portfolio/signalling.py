@@ -175,9 +175,10 @@ def _regional(base: str, reference: float, drawn: xr.Dataset) -> float:
     """Return the root of the share that the drawn regions have in a world's sink; 1 for the world."""
     if "regions" not in drawn.attrs or not reference > 0.0:
         return 1.0
-    values = np.asarray(drawn[base].values, dtype=float)
+    squares = (drawn[base].astype(float) ** 2).mean([d for d in drawn[base].dims if d != "sample"])
+    weight = np.asarray(drawn["probability"].values if "probability" in drawn else np.ones(squares.size))
     # Sign apart: a sea that is as likely a source as a sink still has to be measured.
-    flux = np.sqrt(np.mean(values**2))
+    flux = float(np.sqrt(np.average(squares.values, weights=weight)))
     return float(np.sqrt(min(flux / reference, 1.0))) if flux > 0.0 else 1.0
 
 

@@ -225,3 +225,17 @@ def test_a_game_knows_every_course(monkeypatch):
         assert np.allclose(game.worth[q][:, until], worth[:, :, q], rtol=1e-10)
         if q < 2:
             assert np.allclose(game.truth[q][:, until], seen[:, :, q], rtol=1e-10)
+
+
+def test_a_regions_share_of_a_sink_weighs_draws():
+    def share(values, probability):
+        drawn = xr.Dataset(
+            {"ocean_sink": ("sample", values), "probability": ("sample", probability)},
+            attrs={"regions": ["open_ocean"]},
+        )
+        return signalling._regional("ocean_sink", 2.9, drawn)
+
+    repeated = share([1.0] + [0.2] * 9, np.full(10, 0.1))
+    assert share([1.0, 0.2], [0.1, 0.9]) == pytest.approx(repeated, rel=1e-12)
+    assert share([1.0, 0.2, 2.9], [0.1, 0.9, 0.0]) == pytest.approx(repeated, rel=1e-12)
+    assert repeated == pytest.approx(((0.1 + 0.9 * 0.04) ** 0.5 / 2.9) ** 0.5)
