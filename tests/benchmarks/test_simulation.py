@@ -37,6 +37,17 @@ def test_workers(benchmark, chain, drawn, workers):
     benchmark.extra_info["cells"] = cells(drawn, plans)
 
 
+@pytest.mark.benchmark(group="simulate, 4,096 draws x 100 designed portfolios, two outcomes kept")
+@pytest.mark.parametrize("workers", [1, 2], ids=["1 one worker", "2 two workers"])
+def test_workers_of_many(benchmark, drawn, workers):
+    shares = portfolio.design_portfolios(100, rng=3)
+    plans = portfolio.plan(shares, {"near_term": 1.0, "mid_term": 4.0, "long_term": 8.0})
+    benchmark.pedantic(
+        portfolio.simulate, (drawn, plans), {"variables": KEPT, "workers": workers}, rounds=3, warmup_rounds=1
+    )
+    benchmark.extra_info["cells"] = cells(drawn, plans)
+
+
 @pytest.mark.benchmark(group="simulate, time by samples and portfolios")
 @pytest.mark.parametrize(
     ("samples", "portfolios"), [(1024, 10), (2048, 10), (4096, 10), (1024, 20), (1024, 40)],
